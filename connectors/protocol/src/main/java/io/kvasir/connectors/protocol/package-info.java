@@ -1,0 +1,5 @@
+/** Frames of the engine protocol. */
+@NullMarked
+package io.kvasir.connectors.protocol;
+
+import org.jspecify.annotations.NullMarked;
