@@ -1,0 +1,87 @@
+package io.kvasir.connectors.protocol;
+
+/**
+ * FOUND: what LOOKUP knows. A hint, nothing is pinned.
+ *
+ * <pre>
+ *  offset  type  field
+ *  0       u32   found: leading chunks that exist somewhere
+ *  4       u32   local: of those, chunks in this node's slab
+ *  8       u64   foundBytes
+ *  16      u64   peerBytes: bytes that would have to be pulled
+ *  24      u64   estimateUs: time until all are READY, 0 = unknown
+ * </pre>
+ */
+public final class FoundBody extends Body {
+  static final int LENGTH = 32;
+
+  private static final int LOCAL = 4;
+  private static final int FOUND_BYTES = 8;
+  private static final int PEER_BYTES = 16;
+  private static final int ESTIMATE_US = 24;
+
+  /** A view of nothing yet. */
+  public FoundBody() {}
+
+  /**
+   * Views the body of a FOUND.
+   *
+   * @throws MalformedFrameException MALFORMED
+   */
+  public FoundBody wrap(Frame frame) {
+    view(frame);
+    checkType(MessageType.FOUND);
+    checkInt(0, "found");
+    checkInt(LOCAL, "local");
+    checkLong(FOUND_BYTES, "foundBytes");
+    checkLong(PEER_BYTES, "peerBytes");
+    checkLong(ESTIMATE_US, "estimateUs");
+    if (local() > found() || peerBytes() > foundBytes()) {
+      throw malformed("found", found() + " local=" + local() + " foundBytes=" + foundBytes());
+    }
+    return this;
+  }
+
+  /** Leading chunks that exist somewhere. */
+  public int found() {
+    return intAt(0);
+  }
+
+  /** Of those, chunks in this node's slab. */
+  public int local() {
+    return intAt(LOCAL);
+  }
+
+  /** Bytes of the found chunks. */
+  public long foundBytes() {
+    return longAt(FOUND_BYTES);
+  }
+
+  /** Bytes that would have to be pulled from peers. */
+  public long peerBytes() {
+    return longAt(PEER_BYTES);
+  }
+
+  /** Microseconds until all found chunks are READY, 0 = unknown. */
+  public long estimateUs() {
+    return longAt(ESTIMATE_US);
+  }
+
+  /** Encodes a FOUND. */
+  public static void encode(
+      FrameWriter writer,
+      int correlationId,
+      int found,
+      int local,
+      long foundBytes,
+      long peerBytes,
+      long estimateUs) {
+    writer.begin(MessageType.FOUND, 0, correlationId, LENGTH);
+    writer.putInt(found);
+    writer.putInt(local);
+    writer.putLong(foundBytes);
+    writer.putLong(peerBytes);
+    writer.putLong(estimateUs);
+    writer.end();
+  }
+}
