@@ -1,0 +1,4 @@
+@NullMarked
+package io.kvasir.cli.replay;
+
+import org.jspecify.annotations.NullMarked;
