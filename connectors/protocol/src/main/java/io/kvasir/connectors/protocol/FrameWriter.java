@@ -55,6 +55,7 @@ public final class FrameWriter {
       final int bytes = Math.min(end - begin, WRITE_BYTES_MAX);
       buffer.limit(begin + bytes).position(begin);
       final int written = channel.write(buffer);
+      buffer.clear();
       begin += written;
       if (written < bytes) {
         return false;
