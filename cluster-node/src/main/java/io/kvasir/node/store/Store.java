@@ -1,0 +1,523 @@
+package io.kvasir.node.store;
+
+import io.kvasir.placement.ChunkKey;
+import io.kvasir.placement.Fingerprint;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Consumer;
+import org.agrona.CloseHelper;
+
+/**
+ * The chunks of this node: slab, slot table, directory, pins, reservations, eviction.
+ *
+ * <p>A chunk comes in by {@link #reserve}, bytes written to {@link #memory}, and {@link #commit};
+ * it is visible from {@link StoreListener#onCommitted} on. It is read between {@link #pin} and
+ * {@link #unpin}. Chunks are content-addressed and immutable, so a key that is present or being
+ * written is refused.
+ *
+ * <p><b>Not thread-safe:</b> one thread, the node agent, calls everything here, {@link #doWork}
+ * again and again. {@code find}, {@code pin} and {@code unpin} allocate nothing. Calls with a slot
+ * that the owner does not hold throw {@link IllegalArgumentException}.
+ */
+public final class Store implements AutoCloseable {
+  private final StoreConfig config;
+  private final StoreListener listener;
+  private final StoreEnvironment environment;
+  private final StoreCounters counters;
+  private final StoreOpener.Opened parts;
+  private final List<LockFile> locks;
+  private final Slots slots;
+  private final SlotTable table;
+  private final Owners owners;
+  private final Quarantine quarantine;
+  private final Verifications verifications;
+  private final ChecksumWorkers workers;
+  private final Evictor evictor;
+  private final Consumer<ChecksumJob> onChecksum =
+      this::finished; // a field: no allocation per call
+  private final long openNs;
+  private boolean closed;
+
+  private Store(
+      StoreConfig config,
+      StoreListener listener,
+      Runnable wakeOwner,
+      StoreEnvironment environment,
+      StoreCounters counters,
+      StoreOpener.Opened parts,
+      List<LockFile> locks,
+      long startedNs) {
+    this.config = config;
+    this.listener = listener;
+    this.environment = environment;
+    this.counters = counters;
+    this.parts = parts;
+    this.locks = locks;
+    this.slots = parts.slots();
+    this.table = slots.table;
+    this.owners = new Owners(slots);
+    this.quarantine = new Quarantine(slots, environment, config.quarantineGrace());
+    this.workers = new ChecksumWorkers(config.checksumThreads(), slots.slab, wakeOwner);
+    this.verifications = new Verifications();
+    this.evictor =
+        new Evictor(slots, counters, slot -> removeCommitted(slot, RemovalReason.EVICTED));
+    quarantine.watchAdopted();
+    this.openNs = environment.clock().nanoTime() - startedNs;
+  }
+
+  /**
+   * Opens the store and adopts what an earlier run left, or starts empty if that run was of another
+   * boot, size or format.
+   *
+   * @param wakeOwner called from worker threads: there is something for {@link #doWork}
+   * @throws StoreException if the directories are in use, too small or unusable
+   */
+  public static Store open(StoreConfig config, StoreListener listener, Runnable wakeOwner) {
+    return open(config, listener, wakeOwner, StoreEnvironment.system());
+  }
+
+  static Store open(
+      StoreConfig config,
+      StoreListener listener,
+      Runnable wakeOwner,
+      StoreEnvironment environment) {
+    long startedNs = environment.clock().nanoTime();
+    List<LockFile> locks = new ArrayList<>();
+    try {
+      OwnerOnly.createDirectories(config.runDirectory());
+      OwnerOnly.createDirectories(config.slabDirectory());
+      locks.add(LockFile.acquire(config.runDirectory(), "node.lock"));
+      locks.add(LockFile.acquire(config.slabDirectory(), "slab.lock"));
+      StoreCounters counters = new StoreCounters();
+      StoreOpener.Opened parts = new StoreOpener(config, environment, counters).open();
+      return new Store(config, listener, wakeOwner, environment, counters, parts, locks, startedNs);
+    } catch (IOException e) {
+      CloseHelper.quietCloseAll(locks.reversed());
+      throw new StoreException(
+          "KVA-0208 store cannot be opened - slabDirectory="
+              + config.slabDirectory()
+              + " runDirectory="
+              + config.runDirectory()
+              + " cause="
+              + e
+              + "; check the directories' owner, mode and free space",
+          e);
+    } catch (RuntimeException e) {
+      CloseHelper.quietCloseAll(locks.reversed());
+      throw e;
+    }
+  }
+
+  /**
+   * Delivers results to the listener and does a bounded share of background work; returns how much.
+   */
+  public int doWork() {
+    int work = workers.drain(onChecksum);
+    work += quarantine.doWork();
+    work += evictor.background();
+    return work;
+  }
+
+  /**
+   * Registers a holder of pins and reservations.
+   *
+   * @param instance an engine instance, or the node's own transfers
+   * @param startTimeMillis start of the process since the epoch, 0 if unknown
+   */
+  public Owner openOwner(UUID instance, long pid, long startTimeMillis) {
+    return owners.open(instance, pid, startTimeMillis);
+  }
+
+  /** Drops all pins of the owner; pins still being verified answer {@code ok == false}. */
+  public void dropPins(Owner owner) {
+    verifications.dropAll(owner);
+    owners.dropPins(owner);
+  }
+
+  /**
+   * The owner is gone: pins fall, its unfinished reservations are quarantined for the grace period.
+   * What it has committed still becomes visible. Reservations for pulls stay until the node commits
+   * or aborts them.
+   */
+  public void closeOwner(Owner owner) {
+    dropPins(owner);
+    owners.close(owner, quarantine);
+  }
+
+  /** The committed slot with this key, or {@link StoreCodes#NOT_FOUND}; no side effects. */
+  public int find(ChunkKey key) {
+    int slot = slots.index.find(key);
+    return slot >= 0 && table.state(slot) == SlotState.COMMITTED ? slot : StoreCodes.NOT_FOUND;
+  }
+
+  /**
+   * Keeps a committed slot in place until {@link #unpin}; counted, so it may be pinned repeatedly.
+   *
+   * @param cookie comes back in {@link StoreListener#onPinVerified}
+   * @return {@link StoreCodes#PINNED}; {@link StoreCodes#VERIFYING} on the first use after a
+   *     restart; {@link StoreCodes#OVER_SHARE}
+   */
+  public int pin(Owner owner, int slot, long cookie) {
+    if (table.state(slot) != SlotState.COMMITTED) {
+      throw misuse("only a committed slot can be pinned", slot);
+    }
+    if (!owners.pin(owner, slot)) {
+      counters.refusedOverShare++;
+      return StoreCodes.OVER_SHARE;
+    }
+    slots.policy.onAccess(slot);
+    if (!slots.unverified.get(slot)) {
+      return StoreCodes.PINNED;
+    }
+    if (verifications.add(slot, owner, cookie)) {
+      slots.pins[slot]++; // the worker's own, so that the extent outlives owners that go away
+      ChecksumJob job = job(ChecksumJob.Purpose.VERIFY, slot);
+      job.expectedCrc32c = table.crc32c(slot);
+      workers.submit(job);
+    }
+    return StoreCodes.VERIFYING;
+  }
+
+  /** Gives one pin back. */
+  public void unpin(Owner owner, int slot) {
+    if (owner.pins.get(slot) == 0) {
+      throw misuse("the owner does not pin this slot", slot);
+    }
+    if (slots.unverified.get(slot)) {
+      verifications.drop(slot, owner);
+    }
+    owners.unpin(owner, slot);
+  }
+
+  /**
+   * Reserves a slot for an engine to write into, evicting to make room.
+   *
+   * @return the slot, or {@link StoreCodes#ALREADY}, {@link StoreCodes#BUSY}, {@link
+   *     StoreCodes#NO_SPACE}, {@link StoreCodes#OVER_SHARE}, {@link StoreCodes#TOO_LARGE}
+   */
+  public int reserve(
+      Owner owner, ChunkKey key, long group, int namespaceId, int epoch, int lengthBytes) {
+    return reserve(owner, key, group, namespaceId, epoch, lengthBytes, false);
+  }
+
+  /** As {@link #reserve}, for a pull: the node writes, so the slot needs no quarantine. */
+  public int reserveForPull(
+      Owner owner, ChunkKey key, long group, int namespaceId, int epoch, int lengthBytes) {
+    return reserve(owner, key, group, namespaceId, epoch, lengthBytes, true);
+  }
+
+  private int reserve(
+      Owner owner,
+      ChunkKey key,
+      long group,
+      int namespaceId,
+      int epoch,
+      int lengthBytes,
+      boolean nodeWrites) {
+    if (lengthBytes <= 0) {
+      throw misuse("a chunk has at least one byte", lengthBytes);
+    }
+    owners.checkOpen(owner);
+    int granules = ExtentAllocator.granules(lengthBytes);
+    long extentBytes = (long) granules * ExtentAllocator.GRANULE_BYTES;
+    if (extentBytes > Math.min(config.segmentBytes(0), config.ownerShareBytes())) {
+      counters.refusedTooLarge++;
+      return StoreCodes.TOO_LARGE;
+    }
+    int present = slots.index.find(key);
+    if (present >= 0) {
+      if (table.state(present) != SlotState.COMMITTED) {
+        return StoreCodes.BUSY;
+      }
+      if (table.epoch(present) >= epoch) {
+        return StoreCodes.ALREADY;
+      }
+      if (slots.pins[present] > 0) {
+        return StoreCodes.BUSY;
+      }
+      removeCommitted(present, RemovalReason.STALE_EPOCH);
+    }
+    if (!owners.hasShare(owner, extentBytes)) {
+      counters.refusedOverShare++;
+      return StoreCodes.OVER_SHARE;
+    }
+    if (!evictor.makeRoom(granules)) {
+      counters.refusedNoSpace++;
+      return StoreCodes.NO_SPACE;
+    }
+    int slot = slots.reserve(owner, key, group, namespaceId, epoch, lengthBytes, nodeWrites);
+    owners.reserved(owner, slot);
+    return slot;
+  }
+
+  /**
+   * The engine has finished writing; answers by {@link StoreListener#onCommitted} with a new
+   * version, or {@link StoreListener#onCommitFailed}.
+   */
+  public void commit(Owner owner, int slot, long cookie) {
+    beginChecksum(owner, slot, ChecksumJob.Purpose.COMMIT, cookie, environment.nextId(), 0);
+  }
+
+  /**
+   * All bytes of a pulled chunk are in place; they become visible if their checksum is the
+   * sender's.
+   *
+   * @param version the holder's version, kept
+   * @param crc32c the holder's checksum
+   */
+  public void commitPulled(Owner owner, int slot, long version, int crc32c, long cookie) {
+    beginChecksum(owner, slot, ChecksumJob.Purpose.COMMIT_PULLED, cookie, version, crc32c);
+  }
+
+  private void beginChecksum(
+      Owner owner,
+      int slot,
+      ChecksumJob.Purpose purpose,
+      long cookie,
+      long version,
+      int expectedCrc32c) {
+    requireReserved(owner, slot);
+    table.state(slot, SlotState.CHECKSUMMING);
+    ChecksumJob job = job(purpose, slot);
+    job.owner = owner;
+    job.cookie = cookie;
+    job.version = version;
+    job.expectedCrc32c = expectedCrc32c;
+    workers.submit(job);
+  }
+
+  private ChecksumJob job(ChecksumJob.Purpose purpose, int slot) {
+    ChecksumJob job = workers.newJob();
+    job.purpose = purpose;
+    job.slot = slot;
+    job.segment = segment(slot);
+    job.offsetInSegment = (int) segmentOffset(slot);
+    job.lengthBytes = table.lengthBytes(slot);
+    return job;
+  }
+
+  /** Returns a reservation that nobody writes to any more. */
+  public void abort(Owner owner, int slot) {
+    requireReserved(owner, slot);
+    owners.unreserved(owner, slot);
+    slots.abandon(slot);
+  }
+
+  /** Whether {@link #commit} or {@link #abort} may be called with these. */
+  public boolean isReservedBy(Owner owner, int slot) {
+    return owner.reserved.contains(slot) && table.state(slot) == SlotState.RESERVED;
+  }
+
+  private void requireReserved(Owner owner, int slot) {
+    if (!isReservedBy(owner, slot)) {
+      throw misuse("the owner has not reserved this slot", slot);
+    }
+  }
+
+  private static IllegalArgumentException misuse(String sentence, long value) {
+    return new IllegalArgumentException(
+        "KVA-0209 store call refused - reason=\""
+            + sentence
+            + "\" value="
+            + value
+            + "; correct the caller");
+  }
+
+  /** Removes a committed chunk that nobody pins; false if it is absent or pinned. */
+  public boolean drop(ChunkKey key) {
+    int slot = find(key);
+    if (slot < 0 || slots.pins[slot] > 0) {
+      return false;
+    }
+    counters.drops++;
+    removeCommitted(slot, RemovalReason.DROPPED);
+    return true;
+  }
+
+  private void removeCommitted(int slot, RemovalReason reason) {
+    listener.onRemoved(table.key(slot), table.group(slot), table.version(slot), reason);
+    slots.remove(slot);
+  }
+
+  private void finished(ChecksumJob job) {
+    switch (job.purpose) {
+      case VERIFY -> finishVerify(job.slot, job.resultCrc32c == job.expectedCrc32c);
+      case COMMIT -> {
+        counters.commits++;
+        finishCommit(job);
+      }
+      case COMMIT_PULLED -> {
+        if (job.resultCrc32c == job.expectedCrc32c) {
+          counters.pulledCommits++;
+          finishCommit(job);
+        } else {
+          counters.corruptPulls++;
+          failCommit(job, StoreCodes.CORRUPT);
+        }
+      }
+    }
+  }
+
+  private void finishCommit(ChecksumJob job) {
+    int slot = job.slot;
+    try {
+      slots.commit(slot, job.version, job.resultCrc32c);
+    } catch (IllegalStateException e) {
+      failCommit(job, StoreCodes.DIRECTORY_FULL);
+      return;
+    }
+    owners.unreserved(owners.of(job), slot);
+    listener.onAdded(table.key(slot), table.group(slot), job.version, table.lengthBytes(slot));
+    listener.onCommitted(job.cookie, slot, job.version);
+  }
+
+  /** Back to RESERVED, or gone if the engine that would have to abort it is gone. */
+  private void failCommit(ChecksumJob job, int code) {
+    Owner owner = owners.of(job);
+    table.state(job.slot, SlotState.RESERVED);
+    if (owner.closed && !table.nodeWrites(job.slot)) {
+      abort(owner, job.slot);
+    }
+    listener.onCommitFailed(job.cookie, job.slot, code);
+  }
+
+  private void finishVerify(int slot, boolean ok) {
+    slots.pins[slot]--;
+    List<Verifications.Waiter> waiters = verifications.finish(slot);
+    if (ok) {
+      counters.verified++;
+      slots.unverified.clear(slot);
+    } else {
+      counters.corruptChunks++;
+      for (Verifications.Waiter waiter : waiters) {
+        if (!waiter.dropped) {
+          owners.unpin(waiter.owner, slot);
+        }
+      }
+      removeCommitted(slot, RemovalReason.CORRUPT);
+    }
+    for (Verifications.Waiter waiter : waiters) {
+      listener.onPinVerified(waiter.cookie, slot, ok && !waiter.dropped);
+    }
+  }
+
+  /** The bytes of a slot that is not free. Valid while the caller has it reserved or pinned. */
+  public MemorySegment memory(int slot) {
+    if (table.state(slot) == SlotState.FREE) {
+      throw misuse("a free slot has no memory", slot);
+    }
+    return slots.slab.memory(table.offset(slot), table.lengthBytes(slot));
+  }
+
+  /** Length of the chunk. */
+  public int lengthBytes(int slot) {
+    return table.lengthBytes(slot);
+  }
+
+  /** Version of a committed chunk; never 0. */
+  public long version(int slot) {
+    return table.version(slot);
+  }
+
+  /** Checksum of a committed chunk. */
+  public int crc32c(int slot) {
+    return table.crc32c(slot);
+  }
+
+  /** Index into {@link #segments}. */
+  public int segment(int slot) {
+    return slots.slab.segmentOf(table.offset(slot));
+  }
+
+  /** Where the chunk begins in its segment, in bytes. */
+  public long segmentOffset(int slot) {
+    return slots.slab.offsetInSegment(table.offset(slot));
+  }
+
+  /** Key of the chunk. */
+  public ChunkKey key(int slot) {
+    return table.key(slot);
+  }
+
+  /** Group of the chunk. */
+  public long group(int slot) {
+    return table.group(slot);
+  }
+
+  /** Number of the chunk's namespace. */
+  public int namespaceId(int slot) {
+    return table.namespaceId(slot);
+  }
+
+  /** Epoch of the chunk. */
+  public int epoch(int slot) {
+    return table.epoch(slot);
+  }
+
+  /** State of the slot. */
+  public SlotState state(int slot) {
+    return table.state(slot);
+  }
+
+  /** The files that engines map. */
+  public List<SegmentFile> segments() {
+    return slots.slab.files();
+  }
+
+  /** Changes with every opening: slots and pins of another incarnation mean nothing. */
+  public long incarnation() {
+    return table.incarnation();
+  }
+
+  /**
+   * The number of a namespace, persisted before it is answered. Control path: may touch the disk.
+   */
+  public int spaceId(Fingerprint fingerprint) {
+    return parts.namespaces().id(fingerprint);
+  }
+
+  /** Visits every committed chunk. */
+  public void forEachCommitted(SlotConsumer consumer) {
+    for (int slot = 0; slot < table.slots(); slot++) {
+      if (table.state(slot) == SlotState.COMMITTED) {
+        consumer.accept(
+            slot, table.key(slot), table.group(slot), table.version(slot), table.lengthBytes(slot));
+      }
+    }
+  }
+
+  /** A snapshot for people and metrics. */
+  public StoreStats stats() {
+    return StoreStats.of(slots, counters, openNs);
+  }
+
+  /**
+   * The oracle: checks slab, slot table, free lists, index, directory, pins and byte counts against
+   * each other. Walks everything, so it is for tests.
+   *
+   * @throws IllegalStateException with the first contradiction
+   */
+  public void assertValid() {
+    new StoreOracle(slots, owners, quarantine, verifications).assertValid();
+  }
+
+  /** Stops the workers and unmaps everything; the chunks stay in their files. */
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    try {
+      workers.close();
+      slots.directory.close();
+      table.close();
+      slots.slab.close();
+    } finally {
+      CloseHelper.quietCloseAll(locks.reversed());
+    }
+  }
+}

@@ -1,0 +1,409 @@
+package io.kvasir.node.store;
+
+import io.kvasir.placement.EvictionPolicies;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Opens the files of a store: adopts what an earlier run left if boot, geometry and files agree,
+ * else starts empty. The slot table decides; slab, directory and namespaces must be of the same
+ * slab id.
+ */
+final class StoreOpener {
+  private static final Logger LOG = LoggerFactory.getLogger(StoreOpener.class);
+  private static final long DIRECTORY_BYTES_PER_CHUNK = 96;
+  private static final long DIRECTORY_BYTES_FIXED = 1 << 20;
+
+  private final StoreConfig config;
+  private final StoreEnvironment environment;
+  private final StoreCounters counters;
+  private final Path slabDirectory;
+
+  StoreOpener(StoreConfig config, StoreEnvironment environment, StoreCounters counters) {
+    this.config = config;
+    this.environment = environment;
+    this.counters = counters;
+    this.slabDirectory = config.slabDirectory();
+  }
+
+  /** The opened parts; the caller closes them. */
+  record Opened(Slots slots, NamespaceTable namespaces) {}
+
+  Opened open() throws IOException {
+    SlotTable table = adoptableTable();
+    if (table != null) {
+      NamespaceTable namespaces = NamespaceTable.open(slabDirectory, table.identity().slabId());
+      if (namespaces != null) {
+        return adopt(table, namespaces);
+      }
+      LOG.warn("KVA-0210 starting with an empty store - reason=namespace table damaged");
+      table.close();
+    }
+    return create();
+  }
+
+  /**
+   * The slot table of an earlier run if everything it names is there and of this boot, else null.
+   */
+  private @Nullable SlotTable adoptableTable() throws IOException {
+    Path file = slabDirectory.resolve(SlotTable.FILE_NAME);
+    if (!Files.exists(file)) {
+      return null;
+    }
+    SlotTable table = SlotTable.openExisting(file);
+    if (table == null) {
+      LOG.warn("KVA-0210 starting with an empty store - reason=slot table damaged file={}", file);
+      return null;
+    }
+    SlotTable.Identity found = table.identity();
+    SlotTable.Identity wanted = identity(found.slabId());
+    if (!found.equals(wanted)) {
+      LOG.warn(
+          "KVA-0210 starting with an empty store - reason=other boot or geometry found={}"
+              + " wanted={}",
+          found,
+          wanted);
+      table.close();
+      return null;
+    }
+    for (SegmentFile segment : Slab.layout(config, found.slabId())) {
+      if (!Files.isRegularFile(segment.path()) || Files.size(segment.path()) != segment.bytes()) {
+        LOG.warn(
+            "KVA-0210 starting with an empty store - reason=slab segment missing or of another size"
+                + " file={}",
+            segment.path());
+        table.close();
+        return null;
+      }
+    }
+    return table;
+  }
+
+  private SlotTable.Identity identity(long slabId) {
+    return new SlotTable.Identity(
+        environment.host().bootId(),
+        slabId,
+        config.slabBytes(),
+        config.segmentBytes(),
+        config.maxChunks());
+  }
+
+  private Opened create() throws IOException {
+    long slabId = environment.nextId();
+    SlotTable.Identity identity = identity(slabId);
+    deleteAllBut(Set.of());
+    checkSpace();
+    try {
+      // Chronicle compiles classes and the slab writes zeros: side by side.
+      Running<Directory> directory =
+          new Running<>(() -> Directory.create(directoryFile(), identity));
+      try (Undo undo = new Undo()) {
+        Slab slab = undo.add(Slab.create(config, slabId));
+        undo.add(directory::closeResult);
+        NamespaceTable namespaces = NamespaceTable.create(slabDirectory, slabId);
+        Directory opened = directory.join();
+        // Last: a slot table says that everything else is whole.
+        SlotTable table =
+            undo.add(SlotTable.create(slabDirectory.resolve(SlotTable.FILE_NAME), identity));
+        Slots slots =
+            slots(
+                slab,
+                table,
+                new KeyIndex(table),
+                opened,
+                new ExtentAllocator(config.slabBytes(), config.segmentBytes(), config.maxChunks()));
+        finish(slots);
+        undo.cancel();
+        return new Opened(slots, namespaces);
+      }
+    } catch (IOException | RuntimeException e) {
+      deleteAllBut(Set.of());
+      throw e;
+    }
+  }
+
+  private Opened adopt(SlotTable table, NamespaceTable namespaces) throws IOException {
+    SlotTable.Identity identity = table.identity();
+    try (Undo undo = new Undo()) {
+      undo.add(table);
+      deleteStraySegments(identity.slabId());
+      Running<Directory> recovery =
+          new Running<>(
+              () -> {
+                Directory recovered = Directory.recover(directoryFile(), identity);
+                return recovered != null ? recovered : Directory.create(directoryFile(), identity);
+              });
+      undo.add(recovery::closeResult);
+      Slab slab = undo.add(Slab.adopt(config, identity.slabId()));
+      KeyIndex index = new KeyIndex(table);
+      ExtentAllocator extents =
+          new ExtentAllocator(config.slabBytes(), config.segmentBytes(), config.maxChunks());
+      Directory directory = recovery.join();
+      Slots slots = slots(slab, table, index, directory, extents);
+      adoptRecords(slots);
+      repairDirectory(slots);
+      finish(slots);
+      undo.cancel();
+      return new Opened(slots, namespaces);
+    }
+  }
+
+  private Slots slots(
+      Slab slab, SlotTable table, KeyIndex index, Directory directory, ExtentAllocator extents) {
+    return new Slots(
+        config,
+        slab,
+        table,
+        index,
+        directory,
+        extents,
+        EvictionPolicies.create(config.evictionPolicy(), config.maxChunks()));
+  }
+
+  private void finish(Slots slots) {
+    slots.collectFree();
+    slots.table.incarnation(environment.nextId());
+  }
+
+  private Path directoryFile() {
+    return slabDirectory.resolve(Directory.FILE_NAME);
+  }
+
+  /** Keeps committed and still endangered slots, frees all others, and places their extents. */
+  private void adoptRecords(Slots slots) {
+    SlotTable table = slots.table;
+    long[] kept = new long[table.slots()]; // first granule, then slot: sorts by place
+    int count = 0;
+    for (int slot = 0; slot < table.slots(); slot++) {
+      if (keep(table, slot)) {
+        kept[count++] = ((table.offset(slot) / ExtentAllocator.GRANULE_BYTES) << 32) | slot;
+      }
+    }
+    Arrays.sort(kept, 0, count);
+    int segment = -1;
+    int hint = ExtentAllocator.NONE;
+    for (int i = 0; i < count; i++) {
+      int slot = (int) kept[i];
+      int firstGranule = (int) (kept[i] >>> 32);
+      int ownSegment = slots.slab.segmentOf(table.offset(slot));
+      if (ownSegment != segment) {
+        segment = ownSegment;
+        hint = slots.extents.firstBlock(segment);
+      }
+      boolean committed = table.state(slot) == SlotState.COMMITTED;
+      int block =
+          committed && slots.index.find(table.key(slot)) >= 0
+              ? ExtentAllocator.NONE
+              : slots.extents.allocateAt(
+                  firstGranule, ExtentAllocator.granules(table.lengthBytes(slot)), slot, hint);
+      if (block == ExtentAllocator.NONE) {
+        counters.damagedRecords++;
+        table.wipe(slot);
+        continue;
+      }
+      hint = block;
+      if (committed) {
+        counters.adoptedChunks++;
+        slots.index.add(slot);
+      } else {
+        counters.quarantinedAtOpen++;
+      }
+      slots.adopt(slot, block);
+    }
+  }
+
+  /**
+   * Decides about one record; frees it unless it is committed, or endangered by a living writer.
+   */
+  private boolean keep(SlotTable table, int slot) {
+    if (!SlotState.isCode(table.stateCode(slot)) || !hasPlace(table, slot)) {
+      if (table.stateCode(slot) != SlotState.FREE.code()) {
+        counters.damagedRecords++;
+        table.wipe(slot);
+      }
+      return false;
+    }
+    return switch (table.state(slot)) {
+      case FREE -> false;
+      case COMMITTED -> {
+        if (table.isSealed(slot)) {
+          yield true;
+        }
+        counters.damagedRecords++;
+        table.wipe(slot);
+        yield false;
+      }
+      case RESERVED, QUARANTINED -> {
+        boolean endangered =
+            !table.nodeWrites(slot)
+                && environment.host().isAlive(table.ownerPid(slot), table.ownerStartMillis(slot));
+        if (endangered && table.state(slot) == SlotState.RESERVED) {
+          table.state(slot, SlotState.QUARANTINED);
+        } else if (!endangered) {
+          counters.vanishedReservations++;
+          table.wipe(slot);
+        }
+        yield endangered;
+      }
+      case CHECKSUMMING -> {
+        // Its writer had finished, so nobody writes any more; the commit was never acknowledged.
+        counters.vanishedReservations++;
+        table.wipe(slot);
+        yield false;
+      }
+    };
+  }
+
+  /** Whether length and offset name an extent inside one segment. */
+  private boolean hasPlace(SlotTable table, int slot) {
+    long offset = table.offset(slot);
+    int length = table.lengthBytes(slot);
+    if (length <= 0 || offset < 0 || offset >= config.slabBytes()) {
+      return false;
+    }
+    int segment = (int) (offset / config.segmentBytes());
+    return offset % ExtentAllocator.GRANULE_BYTES == 0
+        && offset % config.segmentBytes() + length <= config.segmentBytes(segment);
+  }
+
+  /** Makes the directory say exactly what the committed records say. */
+  private void repairDirectory(Slots slots) {
+    for (int slot = 0; slot < slots.table.slots(); slot++) {
+      if (slots.table.state(slot) == SlotState.COMMITTED
+          && !slots.directory.matches(slots.table, slot)) {
+        slots.directory.put(slots.table, slot);
+        counters.directoryRepairs++;
+      }
+    }
+    if (slots.directory.entries() != slots.committed()) {
+      counters.directoryRepairs += slots.directory.removeUnknown(slots.index);
+    }
+  }
+
+  /** Refuses before anything is written if the files will not fit, naming the sum. */
+  private void checkSpace() throws IOException {
+    long tableBytes = SlotTable.fileBytes(config.maxChunks());
+    long directoryBytes = DIRECTORY_BYTES_FIXED + DIRECTORY_BYTES_PER_CHUNK * config.maxChunks();
+    long sum = config.slabBytes() + tableBytes + directoryBytes;
+    FileStore fileStore = Files.getFileStore(slabDirectory);
+    long usable = fileStore.getUsableSpace();
+    if (sum > usable) {
+      throw new StoreException(
+          "KVA-0205 store does not fit on its file system - directory="
+              + slabDirectory
+              + " slabBytes="
+              + config.slabBytes()
+              + " slotTableBytes="
+              + tableBytes
+              + " directoryBytes="
+              + directoryBytes
+              + " sum="
+              + sum
+              + " (limit="
+              + usable
+              + " usable bytes); lower store.slab-bytes or store.max-chunks, free space, or enlarge"
+              + " the file system");
+    }
+  }
+
+  private void deleteStraySegments(long slabId) throws IOException {
+    Set<Path> keep = new HashSet<>();
+    for (SegmentFile segment : Slab.layout(config, slabId)) {
+      keep.add(segment.path().getFileName());
+    }
+    for (String name :
+        List.of(SlotTable.FILE_NAME, Directory.FILE_NAME, NamespaceTable.FILE_NAME)) {
+      keep.add(Path.of(name));
+    }
+    deleteAllBut(keep);
+  }
+
+  /** Deletes the store's own files; the slot table first, since it vouches for the others. */
+  private void deleteAllBut(Set<Path> keep) throws IOException {
+    if (!keep.contains(Path.of(SlotTable.FILE_NAME))) {
+      Files.deleteIfExists(slabDirectory.resolve(SlotTable.FILE_NAME));
+    }
+    try (DirectoryStream<Path> files =
+        Files.newDirectoryStream(slabDirectory, "{slab-*.seg,*.kv,namespaces.kv.new}")) {
+      for (Path file : files) {
+        if (!keep.contains(file.getFileName())) {
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+  }
+
+  /** A part that is opened on a thread of its own meanwhile. */
+  private static final class Running<T extends AutoCloseable> {
+    private final FutureTask<T> task;
+
+    Running(Callable<T> open) {
+      task = new FutureTask<>(open);
+      Thread.ofPlatform().daemon().name("kvasir-store-open").start(task);
+    }
+
+    T join() throws IOException {
+      try {
+        return task.get();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IOException("interrupted while opening the store", e);
+      } catch (ExecutionException e) {
+        switch (e.getCause()) {
+          case IOException io -> throw io;
+          case RuntimeException runtime -> throw runtime;
+          case null, default -> throw new IOException("opening the directory failed", e);
+        }
+      }
+    }
+
+    /** Waits for the opening and closes what it made. */
+    void closeResult() throws Exception {
+      join().close();
+    }
+  }
+
+  /** Closes in reverse order what was opened so far, unless opening came to its end. */
+  private static final class Undo implements AutoCloseable {
+    private final ArrayDeque<AutoCloseable> opened = new ArrayDeque<>();
+
+    <T extends AutoCloseable> T add(T resource) {
+      opened.push(resource);
+      return resource;
+    }
+
+    void cancel() {
+      opened.clear();
+    }
+
+    @Override
+    public void close() throws IOException {
+      IOException failure = null;
+      while (!opened.isEmpty()) {
+        try {
+          opened.pop().close();
+        } catch (Exception e) {
+          failure =
+              failure == null ? new IOException("closing the store's parts failed", e) : failure;
+        }
+      }
+      if (failure != null) {
+        throw failure;
+      }
+    }
+  }
+}

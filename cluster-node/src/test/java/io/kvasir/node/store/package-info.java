@@ -1,0 +1,5 @@
+/** Tests of the store. */
+@NullMarked
+package io.kvasir.node.store;
+
+import org.jspecify.annotations.NullMarked;
