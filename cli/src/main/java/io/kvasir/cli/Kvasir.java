@@ -26,11 +26,11 @@ public final class Kvasir implements Runnable {
 
   /** Runs the command and ends the JVM with its exit code. */
   public static void main(String[] args) {
-    System.exit(run(args));
+    System.exit(execute(args));
   }
 
   /** Runs the command in this JVM and returns its exit code. */
-  static int run(String... args) {
+  static int execute(String... args) {
     return new CommandLine(new Kvasir())
         .setExecutionExceptionHandler(Kvasir::reportFailure)
         .execute(args);

@@ -66,14 +66,16 @@ final class TraceTest {
     IOException rejected =
         assertThrows(IOException.class, () -> read(GOOD + "\n" + bad + "\n", 10));
 
-    assertTrue(rejected.getMessage().contains("line=2"), rejected.getMessage());
-    assertTrue(rejected.getMessage().startsWith("KVA-0611"), rejected.getMessage());
+    String message = String.valueOf(rejected.getMessage());
+    assertTrue(message.contains("line=2"), message);
+    assertTrue(message.startsWith("KVA-0611"), message);
   }
 
   @Test
   void shouldRefuseAnEmptyTrace() {
-    assertTrue(
-        assertThrows(IOException.class, () -> read("\n", 10)).getMessage().startsWith("KVA-0610"));
+    IOException rejected = assertThrows(IOException.class, () -> read("\n", 10));
+
+    assertTrue(String.valueOf(rejected.getMessage()).startsWith("KVA-0610"));
   }
 
   private Trace read(String text, int limit) throws IOException {
