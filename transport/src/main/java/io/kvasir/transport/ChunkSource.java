@@ -1,0 +1,20 @@
+package io.kvasir.transport;
+
+/**
+ * The holder's side of pulls: finds the chunks that peers ask for. Methods may only hand the event
+ * to another thread.
+ */
+public interface ChunkSource {
+  /**
+   * A peer asks for chunks. Every chunk of the request must be answered, from any thread and in any
+   * order. Called on the lane thread.
+   */
+  void requested(ServeRequest request);
+
+  /**
+   * The memory of a found chunk is no longer read; called exactly once per call of {@link
+   * ServeRequest#found}, on the lane thread, or inside {@code found} when the peer has gone
+   * meanwhile.
+   */
+  void finished(ServeRequest request, int chunk);
+}

@@ -1,0 +1,69 @@
+package io.kvasir.transport;
+
+import io.aeron.driver.DataPacketDispatcher;
+import io.aeron.driver.MediaDriver;
+import io.aeron.driver.media.ReceiveChannelEndpoint;
+import io.aeron.driver.media.UdpChannel;
+import io.aeron.logbuffer.FrameDescriptor;
+import io.aeron.logbuffer.LogBufferDescriptor;
+import io.aeron.protocol.SetupFlyweight;
+import java.net.InetSocketAddress;
+import org.agrona.BitUtil;
+import org.agrona.concurrent.UnsafeBuffer;
+import org.agrona.concurrent.status.AtomicCounter;
+
+/**
+ * Drops Aeron set-up frames that do not fit this node, before the driver maps log buffers for them:
+ * anyone can send one, and it may ask for terms of 1 GiB.
+ */
+final class GuardedReceiveEndpoint extends ReceiveChannelEndpoint {
+  /** Longest term that a peer may use; its image maps three, sparsely. */
+  static final int TERM_MAX_BYTES = 16 << 20;
+
+  private final Runnable onDropped;
+
+  GuardedReceiveEndpoint(
+      UdpChannel channel,
+      DataPacketDispatcher dispatcher,
+      AtomicCounter statusIndicator,
+      MediaDriver.Context context,
+      Runnable onDropped) {
+    super(channel, dispatcher, statusIndicator, context);
+    this.onDropped = onDropped;
+  }
+
+  @Override
+  public void onSetupMessage(
+      SetupFlyweight header,
+      UnsafeBuffer buffer,
+      int length,
+      InetSocketAddress source,
+      int transportIndex) {
+    if (isAcceptable(header, length)) {
+      super.onSetupMessage(header, buffer, length, source, transportIndex);
+    } else {
+      onDropped.run();
+    }
+  }
+
+  static boolean isAcceptable(SetupFlyweight setup, int length) {
+    if (length < SetupFlyweight.HEADER_LENGTH) {
+      return false;
+    }
+    int term = setup.termLength();
+    int mtu = setup.mtuLength();
+    int offset = setup.termOffset();
+    return BitUtil.isPowerOfTwo(term)
+        && term >= LogBufferDescriptor.TERM_MIN_LENGTH
+        && term <= TERM_MAX_BYTES
+        && mtu >= TransportConfig.MTU_MIN_BYTES
+        && mtu <= TransportConfig.MTU_MAX_BYTES
+        && mtu % FrameDescriptor.FRAME_ALIGNMENT == 0
+        && mtu <= term / 2
+        && offset >= 0
+        && offset <= term
+        && offset % FrameDescriptor.FRAME_ALIGNMENT == 0
+        && setup.activeTermId() - setup.initialTermId() >= 0
+        && (setup.streamId() == Streams.CONTROL || setup.streamId() == Streams.DATA);
+  }
+}

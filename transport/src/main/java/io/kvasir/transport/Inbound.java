@@ -1,0 +1,55 @@
+package io.kvasir.transport;
+
+import io.aeron.Image;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A publication of somebody else, as this node receives it. It belongs to nobody until its first
+ * message binds it to a session; without that it is refused soon.
+ */
+final class Inbound {
+  final Image image;
+  final boolean isControl;
+  final long availableAtNs;
+  private @Nullable Session session;
+  private @Nullable String refusal;
+  private boolean isRefused;
+
+  Inbound(Image image, boolean isControl, long nowNs) {
+    this.image = image;
+    this.isControl = isControl;
+    this.availableAtNs = nowNs;
+  }
+
+  @Nullable Session session() {
+    return session;
+  }
+
+  void bind(@Nullable Session owner) {
+    session = owner;
+  }
+
+  /** Nothing more of this stream counts; it is refused with this reason at the next turn. */
+  void condemn(String reason) {
+    if (refusal == null) {
+      refusal = reason;
+    }
+  }
+
+  boolean isCondemned() {
+    return refusal != null;
+  }
+
+  /** Refuses a condemned stream, once; Aeron carries the reason to the publisher. */
+  boolean refuseIfCondemned() {
+    String reason = refusal;
+    if (reason == null || isRefused) {
+      return false;
+    }
+    isRefused = true;
+    if (!image.isClosed()) {
+      image.reject(reason);
+    }
+    return true;
+  }
+}

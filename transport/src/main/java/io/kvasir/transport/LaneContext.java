@@ -1,0 +1,71 @@
+package io.kvasir.transport;
+
+import java.util.random.RandomGenerator;
+
+/**
+ * What sessions share. Everything in it is the lane thread's, except {@code config}, {@code
+ * counters} and {@code wake}.
+ */
+final class LaneContext {
+  final TransportConfig config;
+  final Identity identity;
+  final Counters counters = new Counters();
+  final ChunkSource source;
+  final Runnable wake;
+  final ControlWriter control = new ControlWriter();
+  final DataWriter data = new DataWriter();
+  final long heartbeatNs;
+  final long silenceNs;
+  final long sessionTimeoutNs;
+  final long idleCloseNs;
+  private final RandomGenerator random;
+  private long nextTransferId;
+  private int servesInFlight;
+
+  LaneContext(
+      TransportConfig config,
+      Identity identity,
+      ChunkSource source,
+      Runnable wake,
+      RandomGenerator random) {
+    this.config = config;
+    this.identity = identity;
+    this.source = source;
+    this.wake = wake;
+    this.random = random;
+    this.heartbeatNs = config.heartbeat().toNanos();
+    this.silenceNs = config.silence().toNanos();
+    this.sessionTimeoutNs = config.sessionTimeout().toNanos();
+    this.idleCloseNs = config.idleClose().toNanos();
+    this.nextTransferId = random.nextLong();
+  }
+
+  /** Never repeats in this run, and another run starts elsewhere. */
+  long newTransferId() {
+    return nextTransferId++;
+  }
+
+  long newToken() {
+    return random.nextLong();
+  }
+
+  /** Takes one of the limited places for serves. */
+  boolean beginServe() {
+    if (servesInFlight == config.maxServesInFlight()) {
+      return false;
+    }
+    servesInFlight++;
+    counters.increment(Counters.Id.SERVES_STARTED);
+    counters.set(Counters.Id.SERVES_IN_FLIGHT, servesInFlight);
+    return true;
+  }
+
+  void endServe() {
+    servesInFlight--;
+    counters.set(Counters.Id.SERVES_IN_FLIGHT, servesInFlight);
+  }
+
+  int servesInFlight() {
+    return servesInFlight;
+  }
+}

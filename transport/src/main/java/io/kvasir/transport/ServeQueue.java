@@ -1,0 +1,173 @@
+package io.kvasir.transport;
+
+import io.aeron.ExclusivePublication;
+import io.kvasir.transport.Counters.Id;
+import java.util.ArrayList;
+import java.util.function.Supplier;
+import org.agrona.collections.LongArrayList;
+import org.jspecify.annotations.Nullable;
+
+/** The pulls of one peer that this node serves, each in its turn. Lane thread only. */
+final class ServeQueue {
+  /** Segments of one pull before the next pull has its turn; also what a turn puts in the cache. */
+  private static final int SEGMENTS_PER_TURN = 2;
+
+  private static final int REFUSALS_MAX = 64;
+
+  private final LaneContext context;
+  private final Supplier<@Nullable ExclusivePublication> data;
+  private final ArrayList<Serve> serves = new ArrayList<>();
+  private final LongArrayList overloadsDue = new LongArrayList();
+  private int next;
+
+  /**
+   * An empty queue.
+   *
+   * @param data the data publication to the peer once it is usable; asking creates it.
+   */
+  ServeQueue(LaneContext context, Supplier<@Nullable ExclusivePublication> data) {
+    this.context = context;
+    this.data = data;
+  }
+
+  boolean isEmpty() {
+    return serves.isEmpty();
+  }
+
+  @Nullable Serve find(long transferId) {
+    for (int i = 0; i < serves.size(); i++) {
+      if (serves.get(i).transferId == transferId) {
+        return serves.get(i);
+      }
+    }
+    return null;
+  }
+
+  /** Takes a new pull, or refuses it; null if it was refused. */
+  @Nullable Serve begin(Session session, Serve.Head head, long grantedBytes) {
+    if (!context.beginServe()) {
+      // Beyond the limit of refusals a peer that floods us hears nothing; its deadlines pass.
+      if (overloadsDue.size() < REFUSALS_MAX) {
+        overloadsDue.addLong(head.transferId());
+      }
+      return null;
+    }
+    Serve serve = new Serve(session, head, grantedBytes, context.source, context.wake);
+    serves.add(serve);
+    return serve;
+  }
+
+  void cancel(long transferId) {
+    Serve serve = find(transferId);
+    if (serve != null) {
+      end(serve);
+    }
+  }
+
+  /** One turn: a few segments of one pull. */
+  int doWork(ExclusivePublication control) {
+    while (!overloadsDue.isEmpty()) {
+      int last = overloadsDue.size() - 1;
+      long transferId = overloadsDue.getLong(last);
+      if (!context.control.refused(
+          control, transferId, ControlWriter.ALL_CHUNKS, PullFailure.OVERLOADED, 0)) {
+        return 0;
+      }
+      overloadsDue.removeAt(last);
+    }
+    for (int tried = serves.size(); tried > 0; tried--) {
+      next = next + 1 < serves.size() ? next + 1 : 0;
+      Serve serve = serves.get(next);
+      int work = serve.isComplete() ? advance(serve, control) : 0;
+      if (serve.isEnded()) {
+        end(serve);
+      }
+      if (work > 0) {
+        return work;
+      }
+    }
+    return 0;
+  }
+
+  private int advance(Serve serve, ExclusivePublication control) {
+    int work = 0;
+    while (work < SEGMENTS_PER_TURN && !serve.isEnded()) {
+      boolean isDone =
+          switch (serve.state()) {
+            case Serve.REFUSED -> refuse(serve, control, serve.reason(), 0);
+            case Serve.FOUND -> serve.isHeaderSent() ? sendSegment(serve) : open(serve, control);
+            default -> false;
+          };
+      if (!isDone) {
+        break;
+      }
+      work++;
+    }
+    return work;
+  }
+
+  private boolean open(Serve serve, ExclusivePublication control) {
+    PullFailure mismatch = serve.mismatch();
+    if (mismatch != null) {
+      return refuse(serve, control, mismatch, serve.foundVersion());
+    }
+    ExclusivePublication to = data.get();
+    if (to == null || !context.data.chunkHeader(to, serve)) {
+      return false;
+    }
+    serve.headerSent();
+    return true;
+  }
+
+  private boolean sendSegment(Serve serve) {
+    ExclusivePublication to = data.get();
+    if (to == null) {
+      return false;
+    }
+    long bytes = Math.min(DataWriter.payloadMax(to), serve.lengthBytes() - serve.offset());
+    int length = (int) Math.min(bytes, serve.creditLeft());
+    if (length <= 0 || !context.data.segment(to, serve, length)) {
+      return false;
+    }
+    context.counters.increment(Id.SEGMENTS_SENT);
+    context.counters.add(Id.BYTES_SENT, length);
+    if (serve.sent(length)) {
+      context.counters.increment(Id.CHUNKS_SENT);
+      serve.nextChunk();
+    }
+    return true;
+  }
+
+  private boolean refuse(
+      Serve serve, ExclusivePublication control, PullFailure reason, long version) {
+    if (!context.control.refused(control, serve.transferId, serve.chunk(), reason, version)) {
+      return false;
+    }
+    context.counters.increment(Id.CHUNKS_REFUSED);
+    serve.nextChunk();
+    return true;
+  }
+
+  /** Ends pulls whose reader no longer waits. */
+  void checkDeadlines(long nowNs) {
+    for (int i = serves.size() - 1; i >= 0; i--) {
+      if (nowNs - serves.get(i).deadlineNs >= 0) {
+        end(serves.get(i));
+      }
+    }
+  }
+
+  void endAll() {
+    while (!serves.isEmpty()) {
+      end(serves.getLast());
+    }
+    overloadsDue.clear();
+  }
+
+  private void end(Serve serve) {
+    serve.end();
+    if (serves.remove(serve)) {
+      context.endServe();
+    }
+  }
+}

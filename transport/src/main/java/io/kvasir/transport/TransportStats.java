@@ -1,0 +1,79 @@
+package io.kvasir.transport;
+
+import io.kvasir.transport.Counters.Id;
+
+/**
+ * A snapshot of a transport's counters since it started.
+ *
+ * @param bytesSent payload bytes of segments sent.
+ * @param bytesReceived payload bytes of segments written into a destination.
+ * @param segmentsSent segments sent.
+ * @param segmentsReceived segments written into a destination.
+ * @param segmentsIgnored segments of finished or cancelled pulls, of other sessions, or repeated.
+ * @param pullsStarted pulls begun.
+ * @param chunksReceived chunks that arrived whole.
+ * @param chunksFailed chunks that failed, for any reason.
+ * @param servesStarted pulls of peers begun.
+ * @param chunksSent chunks sent whole.
+ * @param chunksRefused chunks refused to peers.
+ * @param sessionsOpened sessions that finished their handshake.
+ * @param sessionsClosed sessions closed, opened or not.
+ * @param sessionsOpen sessions open now.
+ * @param strangersRefused publications refused before or in the handshake.
+ * @param protocolErrors frames that broke the protocol.
+ * @param aeronErrors errors reported by the Aeron driver or client.
+ * @param setupsDropped Aeron set-up frames dropped because their streams do not fit this node.
+ * @param driverStarts times the driver or client was started, 1 without trouble.
+ * @param pullsInFlight pulls that have not ended.
+ * @param servesInFlight pulls of peers that have not ended.
+ * @param images publications of others that this node receives now.
+ */
+public record TransportStats(
+    long bytesSent,
+    long bytesReceived,
+    long segmentsSent,
+    long segmentsReceived,
+    long segmentsIgnored,
+    long pullsStarted,
+    long chunksReceived,
+    long chunksFailed,
+    long servesStarted,
+    long chunksSent,
+    long chunksRefused,
+    long sessionsOpened,
+    long sessionsClosed,
+    long sessionsOpen,
+    long strangersRefused,
+    long protocolErrors,
+    long aeronErrors,
+    long setupsDropped,
+    long driverStarts,
+    long pullsInFlight,
+    long servesInFlight,
+    long images) {
+  static TransportStats of(Counters counters) {
+    return new TransportStats(
+        counters.get(Id.BYTES_SENT),
+        counters.get(Id.BYTES_RECEIVED),
+        counters.get(Id.SEGMENTS_SENT),
+        counters.get(Id.SEGMENTS_RECEIVED),
+        counters.get(Id.SEGMENTS_IGNORED),
+        counters.get(Id.PULLS_STARTED),
+        counters.get(Id.CHUNKS_RECEIVED),
+        counters.get(Id.CHUNKS_FAILED),
+        counters.get(Id.SERVES_STARTED),
+        counters.get(Id.CHUNKS_SENT),
+        counters.get(Id.CHUNKS_REFUSED),
+        counters.get(Id.SESSIONS_OPENED),
+        counters.get(Id.SESSIONS_CLOSED),
+        counters.get(Id.SESSIONS_OPEN),
+        counters.get(Id.STRANGERS_REFUSED),
+        counters.get(Id.PROTOCOL_ERRORS),
+        counters.get(Id.AERON_ERRORS),
+        counters.get(Id.SETUPS_DROPPED),
+        counters.get(Id.DRIVER_STARTS),
+        counters.get(Id.PULLS_IN_FLIGHT),
+        counters.get(Id.SERVES_IN_FLIGHT),
+        counters.get(Id.IMAGES));
+  }
+}
