@@ -136,7 +136,7 @@ final class AeronStack implements AutoCloseable {
         return endpoint.port();
       }
       doWork();
-      Thread.yield();
+      Thread.onSpinWait();
     }
     throw new IllegalStateException(
         "KVA-0409 endpoint not bound - address=" + address + " port=" + wantedPort);

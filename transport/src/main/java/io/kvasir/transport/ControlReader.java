@@ -66,7 +66,7 @@ final class ControlReader implements FragmentHandler {
       return;
     }
     boolean isWhole =
-        (header.flags() & FrameDescriptor.UNFRAGMENTED) == (byte) FrameDescriptor.UNFRAGMENTED;
+        (header.flags() & FrameDescriptor.UNFRAGMENTED) == FrameDescriptor.UNFRAGMENTED;
     if (!isWhole || !frame.wrap(buffer, offset, length)) {
       handshakes.onBreach(from, "not a message of this protocol");
       return;

@@ -1,11 +1,13 @@
 package io.kvasir.transport;
 
-import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.EnumMap;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Counters of a transport: written by the lane thread alone, read by any. */
 final class Counters {
   /** One counter; the names are those of {@link TransportStats}. */
-  enum Id {
+  enum Counter {
     BYTES_SENT,
     BYTES_RECEIVED,
     SEGMENTS_SENT,
@@ -30,22 +32,32 @@ final class Counters {
     IMAGES
   }
 
-  private final AtomicLongArray values = new AtomicLongArray(Id.values().length);
+  private final EnumMap<Counter, AtomicLong> values = new EnumMap<>(Counter.class);
 
-  void add(Id id, long amount) {
-    int index = id.ordinal();
-    values.setRelease(index, values.getPlain(index) + amount);
+  Counters() {
+    for (Counter id : Counter.values()) {
+      values.put(id, new AtomicLong());
+    }
   }
 
-  void increment(Id id) {
+  void add(Counter id, long amount) {
+    AtomicLong value = cell(id);
+    value.setRelease(value.getPlain() + amount);
+  }
+
+  void increment(Counter id) {
     add(id, 1);
   }
 
-  void set(Id id, long value) {
-    values.setRelease(id.ordinal(), value);
+  void set(Counter id, long value) {
+    cell(id).setRelease(value);
   }
 
-  long get(Id id) {
-    return values.getAcquire(id.ordinal());
+  long get(Counter id) {
+    return cell(id).getAcquire();
+  }
+
+  private AtomicLong cell(Counter id) {
+    return Objects.requireNonNull(values.get(id));
   }
 }

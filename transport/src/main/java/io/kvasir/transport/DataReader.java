@@ -46,7 +46,7 @@ final class DataReader implements FragmentHandler {
       return;
     }
     boolean isWhole =
-        (header.flags() & FrameDescriptor.UNFRAGMENTED) == (byte) FrameDescriptor.UNFRAGMENTED;
+        (header.flags() & FrameDescriptor.UNFRAGMENTED) == FrameDescriptor.UNFRAGMENTED;
     if (!isWhole || !frame.wrap(buffer, offset, length)) {
       binding.onBreach(from, "not a message of this protocol");
       return;
@@ -107,7 +107,7 @@ final class DataReader implements FragmentHandler {
         segment.transferId(),
         segment.chunk(),
         segment.version(),
-        segment.offset(),
+        segment.chunkOffset(),
         frame.buffer(),
         payload,
         lengthBytes);

@@ -72,7 +72,7 @@ final class DataWriter {
           .transferId(serve.transferId)
           .version(serve.foundVersion())
           .chunk(serve.chunk())
-          .offset(serve.offset())
+          .chunkOffset(serve.offset())
           .lengthBytes(lengthBytes)
           .reserved(0);
       TermMemory.fill(

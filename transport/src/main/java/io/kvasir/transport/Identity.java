@@ -15,8 +15,7 @@ import org.agrona.concurrent.UnsafeBuffer;
  * @param protocolMin lowest protocol version that this node speaks.
  * @param protocolMax highest protocol version that this node speaks.
  */
-record Identity(
-    long nodeId, long incarnation, long clusterHash, int protocolMin, int protocolMax) {
+record Identity(long nodeId, long incarnation, long clusterHash, int protocolMin, int protocolMax) {
   static final int PROTOCOL_VERSION = 1;
 
   static Identity of(TransportConfig config, RandomGenerator random) {

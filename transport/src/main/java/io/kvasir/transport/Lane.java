@@ -1,7 +1,7 @@
 package io.kvasir.transport;
 
 import io.aeron.driver.MediaDriver;
-import io.kvasir.transport.Counters.Id;
+import io.kvasir.transport.Counters.Counter;
 import io.kvasir.transport.Session.CloseReason;
 import java.io.IOException;
 import java.security.SecureRandom;
@@ -172,7 +172,7 @@ final class Lane implements Runnable {
       if (pull == null) {
         break;
       }
-      context.counters.increment(Id.PULLS_STARTED);
+      context.counters.increment(Counter.PULLS_STARTED);
       table.pull(pull, nowNs);
       work++;
     }
@@ -191,7 +191,7 @@ final class Lane implements Runnable {
     }
     nextTickNs = nowNs + TICK_NS;
     table.onTick(nowNs, nowNs - mayJudgeAtNs >= 0);
-    context.counters.set(Id.PULLS_IN_FLIGHT, pullsInFlight.get());
+    context.counters.set(Counter.PULLS_IN_FLIGHT, pullsInFlight.get());
   }
 
   private void onPullEnded(Pull pull) {
@@ -211,16 +211,15 @@ final class Lane implements Runnable {
             table::onImageUnavailable,
             table::onPublicationRejected,
             this::onError,
-            () -> context.counters.increment(Id.SETUPS_DROPPED));
+            () -> context.counters.increment(Counter.SETUPS_DROPPED));
     AeronStack opened = AeronStack.open(config, address, port, buffers, handlers, adjustDriver);
     stack = opened;
     port = opened.port();
     isBroken = false;
-    context.counters.increment(Id.DRIVER_STARTS);
+    context.counters.increment(Counter.DRIVER_STARTS);
     boundAddress = address;
     table.attach(
-        opened.aeron(),
-        new Session.Wiring(endpointText(), mtuBytes, config.termBytes(), buffers));
+        opened.aeron(), new Session.Wiring(endpointText(), mtuBytes, config.termBytes(), buffers));
     nextTickNs = System.nanoTime();
     mayJudgeAtNs = nextTickNs;
   }
@@ -273,7 +272,7 @@ final class Lane implements Runnable {
 
   /** Errors of strangers' frames come here too, so the log takes one a second. */
   private void onError(Throwable error) {
-    context.counters.increment(Id.AERON_ERRORS);
+    context.counters.increment(Counter.AERON_ERRORS);
     long nowNs = System.nanoTime();
     if (lastErrorLogNs == 0 || nowNs - lastErrorLogNs > ERROR_LOG_NS) {
       lastErrorLogNs = nowNs;

@@ -55,14 +55,14 @@ final class LaneContext {
       return false;
     }
     servesInFlight++;
-    counters.increment(Counters.Id.SERVES_STARTED);
-    counters.set(Counters.Id.SERVES_IN_FLIGHT, servesInFlight);
+    counters.increment(Counters.Counter.SERVES_STARTED);
+    counters.set(Counters.Counter.SERVES_IN_FLIGHT, servesInFlight);
     return true;
   }
 
   void endServe() {
     servesInFlight--;
-    counters.set(Counters.Id.SERVES_IN_FLIGHT, servesInFlight);
+    counters.set(Counters.Counter.SERVES_IN_FLIGHT, servesInFlight);
   }
 
   int servesInFlight() {

@@ -33,6 +33,8 @@ final class LaneIdle {
   }
 
   /** After a turn of the lane. */
+  // On a small machine the peer, or the thread that answers, may need this core to make progress.
+  @SuppressWarnings("ThreadPriorityCheck")
   void idle(int work, boolean isActive) {
     if (work > 0) {
       yields = 0;

@@ -1,7 +1,7 @@
 package io.kvasir.transport;
 
 import io.aeron.ExclusivePublication;
-import io.kvasir.transport.Counters.Id;
+import io.kvasir.transport.Counters.Counter;
 import java.util.ArrayList;
 import java.util.function.Consumer;
 import org.agrona.DirectBuffer;
@@ -87,26 +87,26 @@ final class PullQueue {
       int lengthBytes) {
     Pull pull = byTransfer.get(transferId);
     if (pull == null) {
-      context.counters.increment(Id.SEGMENTS_IGNORED);
+      context.counters.increment(Counter.SEGMENTS_IGNORED);
       return;
     }
     switch (pull.onSegment(chunk, version, offset, term, index, lengthBytes)) {
       case WRITTEN -> written(pull, lengthBytes);
       case CHUNK_ENDED -> {
-        context.counters.increment(Id.CHUNKS_RECEIVED);
+        context.counters.increment(Counter.CHUNKS_RECEIVED);
         written(pull, lengthBytes);
         if (pull.isEnded()) {
           remove(pull);
         }
       }
-      case IGNORED -> context.counters.increment(Id.SEGMENTS_IGNORED);
+      case IGNORED -> context.counters.increment(Counter.SEGMENTS_IGNORED);
       case BREACH -> breach(pull);
     }
   }
 
   private void written(Pull pull, int lengthBytes) {
-    context.counters.increment(Id.SEGMENTS_RECEIVED);
-    context.counters.add(Id.BYTES_RECEIVED, lengthBytes);
+    context.counters.increment(Counter.SEGMENTS_RECEIVED);
+    context.counters.add(Counter.BYTES_RECEIVED, lengthBytes);
     isSendDue |= pull.isCreditDue();
   }
 
@@ -123,7 +123,7 @@ final class PullQueue {
       breach(pull);
       return;
     }
-    context.counters.increment(Id.CHUNKS_FAILED);
+    context.counters.increment(Counter.CHUNKS_FAILED);
     if (pull.isEnded()) {
       remove(pull);
     }
@@ -174,7 +174,7 @@ final class PullQueue {
   }
 
   private void breach(Pull pull) {
-    context.counters.increment(Id.PROTOCOL_ERRORS);
+    context.counters.increment(Counter.PROTOCOL_ERRORS);
     abandon(pull, PullFailure.PROTOCOL);
   }
 
@@ -187,7 +187,7 @@ final class PullQueue {
   }
 
   private void fail(Pull pull, PullFailure reason) {
-    context.counters.add(Id.CHUNKS_FAILED, pull.failAll(reason));
+    context.counters.add(Counter.CHUNKS_FAILED, pull.failAll(reason));
     remove(pull);
   }
 

@@ -1,7 +1,7 @@
 package io.kvasir.transport;
 
 import io.aeron.ExclusivePublication;
-import io.kvasir.transport.Counters.Id;
+import io.kvasir.transport.Counters.Counter;
 import java.util.ArrayList;
 import java.util.function.Supplier;
 import org.agrona.collections.LongArrayList;
@@ -129,10 +129,10 @@ final class ServeQueue {
     if (length <= 0 || !context.data.segment(to, serve, length)) {
       return false;
     }
-    context.counters.increment(Id.SEGMENTS_SENT);
-    context.counters.add(Id.BYTES_SENT, length);
+    context.counters.increment(Counter.SEGMENTS_SENT);
+    context.counters.add(Counter.BYTES_SENT, length);
     if (serve.sent(length)) {
-      context.counters.increment(Id.CHUNKS_SENT);
+      context.counters.increment(Counter.CHUNKS_SENT);
       serve.nextChunk();
     }
     return true;
@@ -143,7 +143,7 @@ final class ServeQueue {
     if (!context.control.refused(control, serve.transferId, serve.chunk(), reason, version)) {
       return false;
     }
-    context.counters.increment(Id.CHUNKS_REFUSED);
+    context.counters.increment(Counter.CHUNKS_REFUSED);
     serve.nextChunk();
     return true;
   }

@@ -3,7 +3,9 @@ package io.kvasir.transport;
 import io.kvasir.placement.ChunkKey;
 import java.lang.foreign.MemorySegment;
 
-/** What a peer asks of this node. Thread-safe; each chunk takes one answer, later ones are errors. */
+/**
+ * What a peer asks of this node. Thread-safe; each chunk takes one answer, later ones are errors.
+ */
 public interface ServeRequest {
   /** Node id of the reader. */
   long peerNodeId();

@@ -2,7 +2,7 @@ package io.kvasir.transport;
 
 import io.aeron.Aeron;
 import io.aeron.ExclusivePublication;
-import io.kvasir.transport.Counters.Id;
+import io.kvasir.transport.Counters.Counter;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -107,9 +107,7 @@ final class Session {
     this.serves = new ServeQueue(context, this::usableData);
     this.control =
         new Outbound(
-            aeron,
-            Streams.control(endpoint, wiring.mtuBytes(), wiring.buffers()),
-            Streams.CONTROL);
+            aeron, Streams.control(endpoint, wiring.mtuBytes(), wiring.buffers()), Streams.CONTROL);
     this.createdNs = nowNs;
     this.lastInboundNs = nowNs;
     this.lastWorkNs = nowNs;
@@ -149,7 +147,10 @@ final class Session {
   /** Notes in the log why the peer refused us; once per session. */
   void refusedWith(String reason) {
     LOG.info(
-        "KVA-0423 peer refused - peer={} endpoint={} said=\"{}\"", hex(peerNodeId), endpoint, reason);
+        "KVA-0423 peer refused - peer={} endpoint={} said=\"{}\"",
+        hex(peerNodeId),
+        endpoint,
+        reason);
   }
 
   @Nullable CloseReason pendingClose() {
@@ -201,7 +202,7 @@ final class Session {
   private void opened(int commonProtocol) {
     protocol = commonProtocol;
     state = State.OPEN;
-    context.counters.increment(Id.SESSIONS_OPENED);
+    context.counters.increment(Counter.SESSIONS_OPENED);
     LOG.debug("session open peer={} endpoint={} protocol={}", hex(peerNodeId), endpoint, protocol);
   }
 
@@ -358,7 +359,7 @@ final class Session {
     }
     release(controlIn, reason);
     release(dataIn, reason);
-    context.counters.increment(Id.SESSIONS_CLOSED);
+    context.counters.increment(Counter.SESSIONS_CLOSED);
     LOG.debug("session closed peer={} endpoint={} reason={}", hex(peerNodeId), endpoint, reason);
   }
 

@@ -3,7 +3,7 @@ package io.kvasir.transport;
 import io.aeron.Aeron;
 import io.aeron.Image;
 import io.aeron.status.PublicationErrorFrame;
-import io.kvasir.transport.Counters.Id;
+import io.kvasir.transport.Counters.Counter;
 import io.kvasir.transport.Session.CloseReason;
 import io.kvasir.transport.codec.HelloAckDecoder;
 import io.kvasir.transport.codec.HelloDecoder;
@@ -54,7 +54,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
       close(sessions.getLast(), reason);
     }
     inbounds.clear();
-    context.counters.set(Id.IMAGES, 0);
+    context.counters.set(Counter.IMAGES, 0);
     aeron = null;
   }
 
@@ -80,7 +80,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     if (session == null || session.isSuspect()) {
       PullFailure reason =
           session != null && session.isOpen() ? PullFailure.SILENT : PullFailure.UNREACHABLE;
-      context.counters.add(Id.CHUNKS_FAILED, pull.failAll(reason));
+      context.counters.add(Counter.CHUNKS_FAILED, pull.failAll(reason));
       onPullEnded.accept(pull);
     } else {
       session.pulls.add(pull);
@@ -127,7 +127,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
 
   private int poll(Inbound inbound) {
     if (inbound.refuseIfCondemned()) {
-      context.counters.increment(Id.STRANGERS_REFUSED);
+      context.counters.increment(Counter.STRANGERS_REFUSED);
       return 1;
     }
     if (inbound.isCondemned()) {
@@ -146,7 +146,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     for (int i = 0; i < sessions.size(); i++) {
       open += sessions.get(i).isOpen() ? 1 : 0;
     }
-    context.counters.set(Id.SESSIONS_OPEN, open);
+    context.counters.set(Counter.SESSIONS_OPEN, open);
     for (int i = 0; i < inbounds.size() && mayJudge; i++) {
       Inbound inbound = inbounds.get(i);
       if (inbound.session() == null && now - inbound.availableAtNs > INTRODUCTION_NS) {
@@ -169,7 +169,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
   void onImageAvailable(Image image) {
     inbounds.add(
         new Inbound(image, image.subscription().streamId() == Streams.CONTROL, System.nanoTime()));
-    context.counters.set(Id.IMAGES, inbounds.size());
+    context.counters.set(Counter.IMAGES, inbounds.size());
   }
 
   void onImageUnavailable(Image image) {
@@ -181,7 +181,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
         }
       }
     }
-    context.counters.set(Id.IMAGES, inbounds.size());
+    context.counters.set(Counter.IMAGES, inbounds.size());
   }
 
   void onPublicationRejected(PublicationErrorFrame error) {
@@ -199,8 +199,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
   @Override
   public void onHello(Inbound from, HelloDecoder hello, String endpointText) {
     Endpoint endpoint = Endpoint.parse(endpointText);
-    int protocol =
-        context.identity.commonProtocol(hello.protocolMin(), hello.protocolMax());
+    int protocol = context.identity.commonProtocol(hello.protocolMin(), hello.protocolMax());
     String refusal = refusal(hello.nodeId(), hello.clusterHash(), protocol);
     if (refusal != null || endpoint == null || from.session() != null) {
       refuse(from, refusal != null ? refusal : "malformed HELLO");
@@ -257,7 +256,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
   }
 
   private void refuse(Inbound from, String why) {
-    context.counters.increment(Id.PROTOCOL_ERRORS);
+    context.counters.increment(Counter.PROTOCOL_ERRORS);
     from.condemn("KVA-0421 session refused - reason=" + why);
   }
 
@@ -278,7 +277,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
 
   @Override
   public void onBreach(Inbound from, String what) {
-    context.counters.increment(Id.PROTOCOL_ERRORS);
+    context.counters.increment(Counter.PROTOCOL_ERRORS);
     from.condemn("KVA-0422 stream refused - reason=" + what);
     Session session = from.session();
     if (session != null) {

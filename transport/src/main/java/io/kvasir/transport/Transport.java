@@ -127,7 +127,9 @@ public final class Transport implements AutoCloseable {
     return lane.thread();
   }
 
-  /** Ends all pulls and serves, says goodbye to peers, and deletes an embedded driver's directory. */
+  /**
+   * Ends all pulls and serves, says goodbye to peers, and deletes an embedded driver's directory.
+   */
   @Override
   public void close() {
     lane.stop();

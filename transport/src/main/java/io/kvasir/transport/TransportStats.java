@@ -1,6 +1,6 @@
 package io.kvasir.transport;
 
-import io.kvasir.transport.Counters.Id;
+import io.kvasir.transport.Counters.Counter;
 
 /**
  * A snapshot of a transport's counters since it started.
@@ -53,27 +53,27 @@ public record TransportStats(
     long images) {
   static TransportStats of(Counters counters) {
     return new TransportStats(
-        counters.get(Id.BYTES_SENT),
-        counters.get(Id.BYTES_RECEIVED),
-        counters.get(Id.SEGMENTS_SENT),
-        counters.get(Id.SEGMENTS_RECEIVED),
-        counters.get(Id.SEGMENTS_IGNORED),
-        counters.get(Id.PULLS_STARTED),
-        counters.get(Id.CHUNKS_RECEIVED),
-        counters.get(Id.CHUNKS_FAILED),
-        counters.get(Id.SERVES_STARTED),
-        counters.get(Id.CHUNKS_SENT),
-        counters.get(Id.CHUNKS_REFUSED),
-        counters.get(Id.SESSIONS_OPENED),
-        counters.get(Id.SESSIONS_CLOSED),
-        counters.get(Id.SESSIONS_OPEN),
-        counters.get(Id.STRANGERS_REFUSED),
-        counters.get(Id.PROTOCOL_ERRORS),
-        counters.get(Id.AERON_ERRORS),
-        counters.get(Id.SETUPS_DROPPED),
-        counters.get(Id.DRIVER_STARTS),
-        counters.get(Id.PULLS_IN_FLIGHT),
-        counters.get(Id.SERVES_IN_FLIGHT),
-        counters.get(Id.IMAGES));
+        counters.get(Counter.BYTES_SENT),
+        counters.get(Counter.BYTES_RECEIVED),
+        counters.get(Counter.SEGMENTS_SENT),
+        counters.get(Counter.SEGMENTS_RECEIVED),
+        counters.get(Counter.SEGMENTS_IGNORED),
+        counters.get(Counter.PULLS_STARTED),
+        counters.get(Counter.CHUNKS_RECEIVED),
+        counters.get(Counter.CHUNKS_FAILED),
+        counters.get(Counter.SERVES_STARTED),
+        counters.get(Counter.CHUNKS_SENT),
+        counters.get(Counter.CHUNKS_REFUSED),
+        counters.get(Counter.SESSIONS_OPENED),
+        counters.get(Counter.SESSIONS_CLOSED),
+        counters.get(Counter.SESSIONS_OPEN),
+        counters.get(Counter.STRANGERS_REFUSED),
+        counters.get(Counter.PROTOCOL_ERRORS),
+        counters.get(Counter.AERON_ERRORS),
+        counters.get(Counter.SETUPS_DROPPED),
+        counters.get(Counter.DRIVER_STARTS),
+        counters.get(Counter.PULLS_IN_FLIGHT),
+        counters.get(Counter.SERVES_IN_FLIGHT),
+        counters.get(Counter.IMAGES));
   }
 }
