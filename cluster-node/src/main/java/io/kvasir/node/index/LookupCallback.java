@@ -1,0 +1,17 @@
+package io.kvasir.node.index;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes the answer of a lookup. Runs on a thread of the index: it may only hand the answer over.
+ */
+@FunctionalInterface
+public interface LookupCallback {
+  /**
+   * Called once per lookup.
+   *
+   * @param perKey one element per asked key; null: no other member is known to hold it, or not
+   *     known in time
+   */
+  void found(@Nullable Holders[] perKey);
+}
