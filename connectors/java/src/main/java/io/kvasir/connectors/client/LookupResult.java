@@ -1,0 +1,13 @@
+package io.kvasir.connectors.client;
+
+/**
+ * What the node knows of a run of chunks. A hint: nothing is pinned.
+ *
+ * @param found leading chunks that exist somewhere
+ * @param local of those, chunks in this node's slab
+ * @param foundBytes bytes of the found chunks
+ * @param peerBytes bytes that would have to be pulled from peers
+ * @param estimateUs microseconds until all are ready, 0 = unknown
+ */
+public record LookupResult(
+    int found, int local, long foundBytes, long peerBytes, long estimateUs) {}
