@@ -1,0 +1,250 @@
+package io.kvasir.connectors.reference;
+
+import io.kvasir.connectors.client.Acquisition;
+import io.kvasir.connectors.client.CommitResult;
+import io.kvasir.connectors.client.EngineIdentity;
+import io.kvasir.connectors.client.KvasirClient;
+import io.kvasir.connectors.client.LoadedChunk;
+import io.kvasir.connectors.client.Reservation;
+import io.kvasir.connectors.client.Space;
+import io.kvasir.connectors.client.SpaceRequest;
+import io.kvasir.connectors.protocol.ChunkSource;
+import io.kvasir.connectors.protocol.CommitStatus;
+import io.kvasir.placement.ContentHashes;
+import io.kvasir.placement.Groups;
+import io.kvasir.placement.Namespace;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The engine's connection to its node. Every failure ends in a miss: the connection is dropped and
+ * made anew for a later prompt, at most once per {@link #RECONNECT_PAUSE_NS}. Not thread-safe.
+ */
+final class CacheLink implements AutoCloseable {
+  /** Loading for longer costs more than it can save here; what is there by then is used. */
+  private static final Duration LOAD_LIMIT = Duration.ofSeconds(1);
+
+  /** Of every other call; a store that waits for the index may take a second. */
+  private static final Duration CALL_LIMIT = Duration.ofSeconds(2);
+
+  private static final long RECONNECT_PAUSE_NS = 1_000_000_000L;
+  private static final String ENGINE_VERSION = "1";
+  private static final Logger LOG = LoggerFactory.getLogger(CacheLink.class);
+
+  /** A registered connection. */
+  private record Session(KvasirClient client, Space space) {}
+
+  private final ModelConfig config;
+  private final Path socket;
+  private @Nullable Session session;
+  private long lastAttemptNs = System.nanoTime() - RECONNECT_PAUSE_NS;
+  private long loads;
+  private long failures;
+  private long connects;
+  private long storedChunks;
+
+  CacheLink(ModelConfig config, Path socket) {
+    this.config = config;
+    this.socket = socket;
+  }
+
+  /**
+   * Appends the KV of the leading chunks that the cache has to the empty sequence {@code kv}, at
+   * most {@code chunks}. After a failure, and when the node does not confirm the load, {@code kv}
+   * is empty again.
+   */
+  CacheLoad load(byte[] hashes, int chunks, KvPool.Sequence kv) {
+    if (chunks == 0) {
+      return CacheLoad.MISS;
+    }
+    try {
+      final Session open = session();
+      if (open != null) {
+        final CacheLoad load = load(open, hashes, chunks, kv);
+        if (load.chunks() > 0) {
+          loads++;
+        }
+        return load;
+      }
+    } catch (RuntimeException | InternalError e) { // InternalError: the mapped slab file was cut
+      drop("load", e);
+    }
+    kv.clear();
+    return CacheLoad.MISS;
+  }
+
+  /**
+   * Stores the chunks {@code from .. to} of a prompt, as many as the node takes.
+   *
+   * @return chunks committed
+   */
+  int store(byte[] hashes, int from, int to, KvPool.Sequence kv, boolean awaitIndex) {
+    try {
+      final Session open = session();
+      if (open != null) {
+        final int stored = store(open, hashes, from, to, kv, awaitIndex);
+        storedChunks += stored;
+        return stored;
+      }
+    } catch (RuntimeException | InternalError e) {
+      drop("store", e);
+    }
+    return 0;
+  }
+
+  CacheCounters counters() {
+    return new CacheCounters(loads, failures, connects, storedChunks);
+  }
+
+  @Nullable String nodeStats() {
+    try {
+      final Session open = session();
+      return open == null ? null : open.client().stats();
+    } catch (RuntimeException | InternalError e) {
+      drop("stats", e);
+      return null;
+    }
+  }
+
+  @Override
+  public void close() {
+    if (session != null) {
+      session.client().goodbye();
+      session = null;
+    }
+  }
+
+  private CacheLoad load(Session open, byte[] hashes, int chunks, KvPool.Sequence kv) {
+    final byte[] anchor = hashOf(hashes, 0);
+    final int found = open.client().lookup(open.space(), 0, anchor, hashes, chunks).found();
+    if (found == 0) {
+      return CacheLoad.MISS;
+    }
+    final Acquisition acquisition =
+        open.client().acquire(open.space(), 0, anchor, hashes, found, LOAD_LIMIT);
+    int local = 0;
+    int peer = 0;
+    long peerBytes = 0;
+    for (LoadedChunk chunk = acquisition.next(); chunk != null; chunk = acquisition.next()) {
+      kv.appendPage(chunk.memory());
+      if (chunk.source() == ChunkSource.PEER) {
+        peer++;
+        peerBytes += chunk.memory().byteSize();
+      } else {
+        local++;
+      }
+    }
+    if (!open.client().release(acquisition)) {
+      failures++;
+      kv.clear();
+      return CacheLoad.MISS;
+    }
+    return new CacheLoad(local, peer, peerBytes);
+  }
+
+  private int store(
+      Session open, byte[] hashes, int from, int to, KvPool.Sequence kv, boolean awaitIndex) {
+    final int anchor = (int) Groups.anchorPosition(from, config.chunkTokens());
+    final Reservation[] reservations =
+        open.client()
+            .reserve(
+                open.space(),
+                from,
+                hashOf(hashes, anchor),
+                Arrays.copyOfRange(
+                    hashes, from * ContentHashes.HASH_BYTES, to * ContentHashes.HASH_BYTES),
+                to - from);
+    final int[] slots = new int[reservations.length];
+    int count = 0;
+    for (int i = 0; i < reservations.length; i++) {
+      final MemorySegment memory = reservations[i].memory();
+      if (memory != null) {
+        kv.copyPage(from + i, memory);
+        slots[count++] = reservations[i].slot();
+      }
+    }
+    if (count == 0) {
+      return 0;
+    }
+    int committed = 0;
+    for (final CommitResult result :
+        open.client().commit(open.space(), Arrays.copyOf(slots, count), awaitIndex)) {
+      if (result.status() == CommitStatus.COMMITTED) {
+        committed++;
+      }
+    }
+    return committed;
+  }
+
+  private static byte[] hashOf(byte[] hashes, int chunk) {
+    return Arrays.copyOfRange(
+        hashes, chunk * ContentHashes.HASH_BYTES, (chunk + 1) * ContentHashes.HASH_BYTES);
+  }
+
+  /** The open session, a new one, or null when the node could not be reached just now. */
+  private @Nullable Session session() {
+    if (session != null) {
+      return session;
+    }
+    final long nowNs = System.nanoTime();
+    if (nowNs - lastAttemptNs < RECONNECT_PAUSE_NS) {
+      return null;
+    }
+    lastAttemptNs = nowNs;
+    final KvasirClient client =
+        KvasirClient.connect(
+            socket, EngineIdentity.single("reference", ENGINE_VERSION), CALL_LIMIT);
+    try {
+      final Space space =
+          client.register(new SpaceRequest(namespace(), config.chunkTokens(), config.chunkBytes()));
+      session = new Session(client, space);
+      connects++;
+      return session;
+    } finally {
+      if (session == null) {
+        client.close();
+      }
+    }
+  }
+
+  /** All that makes the KV bytes what they are: two engines that differ in it never share. */
+  private Namespace namespace() {
+    return new Namespace(
+        "default",
+        null,
+        "kvasir-reference",
+        String.join(
+            ",",
+            "hidden=" + config.hidden(),
+            "heads=" + config.heads(),
+            "feedForward=" + config.feedForward(),
+            "vocabulary=" + config.vocabulary(),
+            "seed=" + config.seed()),
+        null,
+        null,
+        "float32",
+        null,
+        config.layers(),
+        config.kvHeads(),
+        config.headSize(),
+        "layer,kv,token,head,dim",
+        "half-split,base=" + ModelConfig.ROPE_BASE,
+        1,
+        "kvasir-sha256/" + config.chunkTokens());
+  }
+
+  private void drop(String what, Throwable failure) {
+    failures++;
+    LOG.warn(
+        "KVA-0548 cache call failed, computing instead - call={} socket={}", what, socket, failure);
+    if (session != null) {
+      session.client().close();
+      session = null;
+    }
+  }
+}
