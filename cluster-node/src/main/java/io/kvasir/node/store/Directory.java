@@ -49,6 +49,7 @@ final class Directory implements AutoCloseable {
   private static final int HEADER_WORD_AT = 8;
   private static final int HEADER_NOT_READY = 0xC000_0000;
   private static final int HEADER_BYTES_MAX = 1 << 16;
+  private static final int HEAD_BYTES = 4096;
   private static final VarHandle INT =
       MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
   private static final VarHandle LONG =
@@ -126,10 +127,10 @@ final class Directory implements AutoCloseable {
 
   /** Whether the file starts like a finished Chronicle header; anything else is not worth a try. */
   private static boolean looksLikeDirectory(Path file) throws IOException {
-    if (!Files.isRegularFile(file) || Files.size(file) < HEADER_BYTES_MAX) {
+    if (!Files.isRegularFile(file) || Files.size(file) < HEAD_BYTES) {
       return false;
     }
-    ByteBuffer head = ByteBuffer.allocate(4096).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer head = ByteBuffer.allocate(HEAD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       channel.read(head, 0);
     }

@@ -299,6 +299,21 @@ final class ExtentAllocator {
     return (long) largest << GRANULE_SHIFT;
   }
 
+  /** Receives free extents. */
+  @FunctionalInterface
+  interface ExtentConsumer {
+    void accept(long offsetBytes, int granules);
+  }
+
+  /** Visits every free extent. */
+  void forEachFree(ExtentConsumer consumer) {
+    for (int head : heads) {
+      for (int block = head; block != NONE; block = nextFree[block]) {
+        consumer.accept(offsetBytes(block), size[block]);
+      }
+    }
+  }
+
   /** Checks chain, lists, maps and sums against each other; throws with the first contradiction. */
   void assertValid() {
     int seenFree = 0;

@@ -186,16 +186,16 @@ final class Slab implements AutoCloseable {
   }
 
   /** Overwrites an extent, so that a stale reader cannot mistake it for data. */
-  void poison(long slabOffset, int extentBytes) {
-    memory(slabOffset, extentBytes).fill(POISON);
+  void poison(long slabOffset, int granules) {
+    memory(slabOffset, granules * ExtentAllocator.GRANULE_BYTES).fill(POISON);
   }
 
-  /** Whether the granule's first and last word are zero or poison. */
-  boolean isUnused(long slabOffset) {
+  /** Whether the granule's first and last word are poison. */
+  boolean isPoisoned(long slabOffset) {
     MemorySegment granule = memory(slabOffset, ExtentAllocator.GRANULE_BYTES);
     long first = granule.get(ValueLayout.JAVA_LONG, 0);
     long last = granule.get(ValueLayout.JAVA_LONG, ExtentAllocator.GRANULE_BYTES - Long.BYTES);
-    return first == last && (first == 0 || first == POISON_WORD);
+    return first == POISON_WORD && last == POISON_WORD;
   }
 
   @Override

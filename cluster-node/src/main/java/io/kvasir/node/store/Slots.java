@@ -74,6 +74,9 @@ final class Slots {
         freeSlots[freeCount++] = slot;
       }
     }
+    if (config.poisonFreedSlots()) {
+      extents.forEachFree(slab::poison);
+    }
   }
 
   boolean hasFreeSlot() {
@@ -153,7 +156,7 @@ final class Slots {
     table.state(slot, SlotState.FREE);
     int block = blocks[slot];
     if (config.poisonFreedSlots()) {
-      slab.poison(extents.offsetBytes(block), extentBytes(slot));
+      slab.poison(extents.offsetBytes(block), extents.granulesOf(block));
     }
     payloadBytes -= table.lengthBytes(slot);
     blocks[slot] = NO_BLOCK;

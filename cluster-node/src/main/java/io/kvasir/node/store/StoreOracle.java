@@ -127,22 +127,14 @@ final class StoreOracle {
     Invariant.check(reserved == unfinished, "every unfinished slot has an owner", unfinished);
   }
 
-  /** A free granule is untouched or poisoned at both ends; anything else is a stray write. */
+  /** A free granule is poisoned at both ends; anything else is a stray write. */
   private void checkPoison() {
-    ExtentAllocator extents = slots.extents;
-    for (int segment = 0; segment < slots.slab.files().size(); segment++) {
-      for (int block = extents.firstBlock(segment);
-          block != ExtentAllocator.NONE;
-          block = extents.right(block)) {
-        if (extents.slotOf(block) != ExtentAllocator.NONE) {
-          continue;
-        }
-        for (int granule = 0; granule < extents.granulesOf(block); granule++) {
-          long offset = extents.offsetBytes(block) + (long) granule * ExtentAllocator.GRANULE_BYTES;
-          Invariant.check(
-              slots.slab.isUnused(offset), "free granules are zero or poisoned", offset);
-        }
-      }
-    }
+    slots.extents.forEachFree(
+        (offset, granules) -> {
+          for (int granule = 0; granule < granules; granule++) {
+            long at = offset + (long) granule * ExtentAllocator.GRANULE_BYTES;
+            Invariant.check(slots.slab.isPoisoned(at), "free granules are poisoned", at);
+          }
+        });
   }
 }

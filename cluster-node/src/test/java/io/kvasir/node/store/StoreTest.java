@@ -11,6 +11,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kvasir.placement.Fingerprint;
 import java.io.IOException;
+import java.util.List;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,7 +45,7 @@ class StoreTest {
     assertEquals(100 * KIB + 3, store.lengthBytes(slot));
     assertNotEquals(0, store.version(slot));
     assertEquals(key(5), store.key(slot));
-    assertEquals(java.util.List.of(key(5)), fixture.added);
+    assertEquals(List.of(key(5)), fixture.added);
     store.unpin(owner, slot);
     assertEquals(0, owner.chargedBytes());
   }
@@ -73,7 +75,7 @@ class StoreTest {
 
     assertEquals(StoreCodes.CORRUPT, fixture.await("failed", 1).value());
     assertTrue(store.isReservedBy(owner, slot));
-    java.util.zip.CRC32C crc = new java.util.zip.CRC32C();
+    CRC32C crc = new CRC32C();
     crc.update(store.memory(slot).asByteBuffer());
     store.commitPulled(owner, slot, 77, (int) crc.getValue(), 2);
     assertEquals(77, fixture.await("committed", 2).value());
@@ -94,7 +96,7 @@ class StoreTest {
 
     assertTrue(store.find(key(0)) >= 0);
     assertEquals(StoreCodes.NOT_FOUND, store.find(key(1)));
-    assertEquals(java.util.List.of(key(1)), fixture.removed);
+    assertEquals(List.of(key(1)), fixture.removed);
     assertEquals(1, store.stats().evictions());
   }
 
