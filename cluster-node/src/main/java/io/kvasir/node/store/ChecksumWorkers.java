@@ -1,5 +1,6 @@
 package io.kvasir.node.store;
 
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.concurrent.locks.LockSupport;
@@ -27,29 +28,52 @@ final class ChecksumWorkers implements AutoCloseable {
       new ManyToOneConcurrentArrayQueue<>(2 * QUEUE_LENGTH);
   private final ArrayDeque<ChecksumJob> backlog = new ArrayDeque<>();
   private final ArrayDeque<ChecksumJob> idleJobs = new ArrayDeque<>();
-  private final Thread[] threads;
+  private final Worker[] workers;
   private final Runnable wakeOwner;
   private int inFlight;
   private volatile boolean stopping;
 
   ChecksumWorkers(int threadCount, Slab slab, Runnable wakeOwner) {
     this.wakeOwner = wakeOwner;
-    this.threads = new Thread[threadCount];
+    this.workers = new Worker[threadCount];
     for (int i = 0; i < threadCount; i++) {
-      ByteBuffer[] buffers = slab.buffers();
-      threads[i] =
-          Thread.ofPlatform().daemon().name("kvasir-checksum-" + i).start(() -> run(buffers));
+      workers[i] = new Worker(i, slab.buffers());
+    }
+    for (Worker worker : workers) {
+      worker.thread.start();
     }
   }
 
-  private void run(ByteBuffer[] buffers) {
-    CRC32C crc = new CRC32C();
-    while (!stopping) {
-      @Nullable ChecksumJob job = work.poll();
-      if (job == null) {
-        LockSupport.park(this);
-        continue;
+  /** One thread, with its own view of the slab: buffers have a position. */
+  private final class Worker implements Runnable {
+    private final CRC32C crc = new CRC32C();
+    private final ByteBuffer[] buffers;
+    private final Thread thread;
+    private volatile boolean parking;
+
+    Worker(int number, ByteBuffer[] buffers) {
+      this.buffers = buffers;
+      this.thread = Thread.ofPlatform().daemon().name("kvasir-checksum-" + number).unstarted(this);
+    }
+
+    @Override
+    public void run() {
+      while (!stopping) {
+        @Nullable ChecksumJob job = work.poll();
+        if (job != null) {
+          compute(job);
+          continue;
+        }
+        parking = true;
+        // Looked at again after the flag: whoever offers before this line need not see the flag.
+        if (work.isEmpty() && !stopping) {
+          LockSupport.park(ChecksumWorkers.this);
+        }
+        parking = false;
       }
+    }
+
+    private void compute(ChecksumJob job) {
       ByteBuffer extent = buffers[job.segment];
       extent.clear().position(job.offsetInSegment).limit(job.offsetInSegment + job.lengthBytes);
       crc.reset();
@@ -77,8 +101,13 @@ final class ChecksumWorkers implements AutoCloseable {
       return false;
     }
     inFlight++;
-    for (Thread thread : threads) {
-      LockSupport.unpark(thread);
+    // The offer must be visible before the flags are read, or a parking worker misses it.
+    VarHandle.fullFence();
+    for (Worker worker : workers) {
+      if (worker.parking) {
+        LockSupport.unpark(worker.thread);
+        break;
+      }
     }
     return true;
   }
@@ -108,13 +137,13 @@ final class ChecksumWorkers implements AutoCloseable {
   @Override
   public void close() {
     stopping = true;
-    for (Thread thread : threads) {
-      LockSupport.unpark(thread);
+    for (Worker worker : workers) {
+      LockSupport.unpark(worker.thread);
     }
     boolean interrupted = false;
-    for (Thread thread : threads) {
+    for (Worker worker : workers) {
       try {
-        thread.join(JOIN_DEADLINE_MILLIS);
+        worker.thread.join(JOIN_DEADLINE_MILLIS);
       } catch (InterruptedException e) {
         interrupted = true;
       }

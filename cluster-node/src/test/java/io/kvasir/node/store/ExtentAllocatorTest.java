@@ -66,8 +66,7 @@ class ExtentAllocatorTest {
     assertEquals(5 * GRANULE, allocator.offsetBytes(first));
     assertEquals(ExtentAllocator.NONE, allocator.allocateAt(12, 2, 2, second));
     assertEquals(ExtentAllocator.NONE, allocator.allocateAt(48, 3, 2, second));
-    assertNotEquals(
-        ExtentAllocator.NONE, allocator.allocateAt(50, 50, 2, allocator.firstBlock(1)));
+    assertNotEquals(ExtentAllocator.NONE, allocator.allocateAt(50, 50, 2, allocator.firstBlock(1)));
     allocator.assertValid();
     allocator.free(first);
     allocator.free(second);

@@ -31,6 +31,9 @@ final class StoreFixture implements AutoCloseable, StoreListener {
   /** What the listener heard, as text: "committed 7 slot 3", "removed EVICTED". */
   record Answer(String what, long cookie, int slot, long value) {}
 
+  /** A chunk that became visible or went away. */
+  record Change(ChunkKey key, long version, boolean added) {}
+
   static final class FakeHost implements HostIdentity {
     UUID bootId = new UUID(1, 2);
     final Set<Long> alive = new HashSet<>();
@@ -50,8 +53,7 @@ final class StoreFixture implements AutoCloseable, StoreListener {
   final CachedNanoClock clock = new CachedNanoClock();
   final FakeHost host = new FakeHost();
   final List<Answer> answers = new ArrayList<>();
-  final List<ChunkKey> added = new ArrayList<>();
-  final List<ChunkKey> removed = new ArrayList<>();
+  final List<Change> changes = new ArrayList<>();
   StoreConfig config;
   private final StoreEnvironment environment;
   private @Nullable Store store;
@@ -111,6 +113,11 @@ final class StoreFixture implements AutoCloseable, StoreListener {
 
   Owner owner(long pid) {
     return store().openOwner(new UUID(7, pid), pid, 1000 + pid);
+  }
+
+  /** Keys of the chunks that were removed so far, in order. */
+  List<ChunkKey> removed() {
+    return changes.stream().filter(change -> !change.added()).map(Change::key).toList();
   }
 
   static ChunkKey key(long number) {
@@ -193,12 +200,12 @@ final class StoreFixture implements AutoCloseable, StoreListener {
 
   @Override
   public void onAdded(ChunkKey key, long group, long version, int lengthBytes) {
-    added.add(key);
+    changes.add(new Change(key, version, true));
   }
 
   @Override
   public void onRemoved(ChunkKey key, long group, long version, RemovalReason reason) {
-    removed.add(key);
+    changes.add(new Change(key, version, false));
   }
 
   @Override

@@ -126,7 +126,7 @@ class StoreRestartTest {
     assertEquals(StoreCodes.NOT_FOUND, store.find(key(3)));
     assertEquals(1, store.stats().corruptChunks());
     assertEquals(0, first.chargedBytes());
-    assertEquals(List.of(key(3)), fixture.removed);
+    assertEquals(List.of(key(3)), fixture.removed());
   }
 
   @Test
@@ -337,8 +337,7 @@ class StoreRestartTest {
     assertMentions(refused, "KVA-0205");
     assertMentions(refused, "sum=");
     try (Stream<Path> files = Files.list(fixture.config.slabDirectory())) {
-      assertEquals(
-          List.of("slab.lock"), files.map(f -> f.getFileName().toString()).toList());
+      assertEquals(List.of("slab.lock"), files.map(f -> f.getFileName().toString()).toList());
     }
     fixture.config = fixture.config(4L * MIB, 4L * MIB, 16);
     fixture.store();

@@ -45,7 +45,8 @@ class StoreTest {
     assertEquals(100 * KIB + 3, store.lengthBytes(slot));
     assertNotEquals(0, store.version(slot));
     assertEquals(key(5), store.key(slot));
-    assertEquals(List.of(key(5)), fixture.added);
+    assertEquals(
+        List.of(new StoreFixture.Change(key(5), store.version(slot), true)), fixture.changes);
     store.unpin(owner, slot);
     assertEquals(0, owner.chargedBytes());
   }
@@ -96,7 +97,7 @@ class StoreTest {
 
     assertTrue(store.find(key(0)) >= 0);
     assertEquals(StoreCodes.NOT_FOUND, store.find(key(1)));
-    assertEquals(List.of(key(1)), fixture.removed);
+    assertEquals(List.of(key(1)), fixture.removed());
     assertEquals(1, store.stats().evictions());
   }
 
