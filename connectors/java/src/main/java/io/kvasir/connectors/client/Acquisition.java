@@ -68,8 +68,9 @@ public final class Acquisition {
     released = true;
   }
 
-  boolean hasEnded() {
-    return endReason != null;
+  /** Is there a chunk to hand out, or is the end known? */
+  boolean hasNews() {
+    return !ready.isEmpty() || endReason != null;
   }
 
   @Nullable LoadedChunk poll() {

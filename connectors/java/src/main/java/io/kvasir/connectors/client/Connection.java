@@ -19,6 +19,7 @@ import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -144,12 +145,15 @@ final class Connection implements AutoCloseable {
     }
   }
 
-  /** Waits until at least one more frame may have been handled. */
-  void awaitPush(long deadlineNs) {
+  /** Handles pushes until the condition holds. */
+  void awaitPushes(BooleanSupplier done, long deadlineNs) {
     writer();
     try {
-      exchange(deadlineNs);
       take(0);
+      while (!done.getAsBoolean()) {
+        exchange(deadlineNs);
+        take(0);
+      }
     } catch (MalformedFrameException e) {
       throw nonsense("cause=" + e.getMessage(), e);
     }

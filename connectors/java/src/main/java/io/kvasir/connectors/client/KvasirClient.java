@@ -326,13 +326,8 @@ public final class KvasirClient implements AutoCloseable {
     checkOwn(acquisition);
     connection.lock();
     try {
-      connection.writer();
-      LoadedChunk chunk = acquisition.poll();
-      while (chunk == null && !acquisition.hasEnded()) {
-        connection.awaitPush(acquisition.deadlineNs());
-        chunk = acquisition.poll();
-      }
-      return chunk;
+      connection.awaitPushes(acquisition::hasNews, acquisition.deadlineNs());
+      return acquisition.poll();
     } finally {
       connection.unlock();
     }
