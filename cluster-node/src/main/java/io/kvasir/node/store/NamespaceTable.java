@@ -40,20 +40,18 @@ final class NamespaceTable {
     this.slabId = slabId;
   }
 
-  /** An empty table; the file follows with the first namespace. */
+  /** An empty table and its file. */
   static NamespaceTable create(Path directory, long slabId) throws IOException {
-    Path file = directory.resolve(FILE_NAME);
-    Files.deleteIfExists(file);
-    return new NamespaceTable(file, slabId);
+    NamespaceTable table = new NamespaceTable(directory.resolve(FILE_NAME), slabId);
+    table.save();
+    return table;
   }
 
-  /** Reads the table of this slab, or answers null if it is damaged; a missing file is empty. */
+  /** Reads the table of this slab, or answers null if it is missing, damaged or of another slab. */
   static @Nullable NamespaceTable open(Path directory, long slabId) throws IOException {
     NamespaceTable table = new NamespaceTable(directory.resolve(FILE_NAME), slabId);
-    if (!Files.exists(table.file)) {
-      return table;
-    }
-    if (Files.size(table.file) > HEADER_BYTES + (long) NAMESPACES_MAX * ENTRY_BYTES) {
+    if (!Files.isRegularFile(table.file)
+        || Files.size(table.file) > HEADER_BYTES + (long) NAMESPACES_MAX * ENTRY_BYTES) {
       return null;
     }
     byte[] content = Files.readAllBytes(table.file);

@@ -25,6 +25,11 @@ import org.slf4j.LoggerFactory;
  */
 final class StoreOpener {
   private static final Logger LOG = LoggerFactory.getLogger(StoreOpener.class);
+
+  /** Exactly what this package makes: the directory may be one that holds other people's files. */
+  private static final String OWN_FILES =
+      "{slab-????????????????-????.seg,slots.kv,directory.kv,namespaces.kv,namespaces.kv.new}";
+
   private static final long DIRECTORY_BYTES_PER_CHUNK = 96;
   private static final long DIRECTORY_BYTES_FIXED = 1 << 20;
 
@@ -50,7 +55,7 @@ final class StoreOpener {
       if (namespaces != null) {
         return adopt(table, namespaces);
       }
-      LOG.warn("KVA-0210 starting with an empty store - reason=namespace table damaged");
+      LOG.warn("KVA-0210 starting with an empty store - reason=namespace table missing or damaged");
       table.close();
     }
     return create();
@@ -337,8 +342,7 @@ final class StoreOpener {
     if (!keep.contains(Path.of(SlotTable.FILE_NAME))) {
       Files.deleteIfExists(slabDirectory.resolve(SlotTable.FILE_NAME));
     }
-    try (DirectoryStream<Path> files =
-        Files.newDirectoryStream(slabDirectory, "{slab-*.seg,*.kv,namespaces.kv.new}")) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(slabDirectory, OWN_FILES)) {
       for (Path file : files) {
         if (!keep.contains(file.getFileName())) {
           Files.deleteIfExists(file);

@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -70,6 +71,11 @@ class StoreCrashTest {
     command.addAll(List.of(fixture.folder.toString(), log.toString(), Long.toString(seed)));
     Path errors = fixture.folder.resolve("child.err");
     Process child = new ProcessBuilder(command).redirectError(errors.toFile()).start();
+    // A child that hangs while opening ends here, and the line it owes never comes.
+    CompletableFuture<Void> watchdog =
+        CompletableFuture.runAsync(
+            child::destroyForcibly,
+            CompletableFuture.delayedExecutor(OPEN_DEADLINE_SECONDS, TimeUnit.SECONDS));
     try (BufferedReader out = child.inputReader()) {
       if (random.nextInt(6) > 0) {
         String line = out.readLine();
@@ -82,6 +88,7 @@ class StoreCrashTest {
       boolean ended = child.waitFor(random.nextInt(LOAD_MILLIS_MAX), TimeUnit.MILLISECONDS);
       assertTrue(!ended, () -> "the child ended by itself: " + read(errors));
     } finally {
+      watchdog.cancel(false);
       child.destroyForcibly();
       assertTrue(child.waitFor(OPEN_DEADLINE_SECONDS, TimeUnit.SECONDS), "killed");
     }

@@ -213,12 +213,26 @@ class StoreRestartTest {
   }
 
   @Test
-  void shouldStartEmptyWhenTheNamespaceTableIsDamaged() throws IOException {
+  void shouldStartEmptyWhenTheNamespaceTableIsDamagedOrGone() throws IOException {
     fixture.store().spaceId(new Fingerprint(1, 2, 3, 4));
     fillAndStop();
     garble(fixture.slabFile(NamespaceTable.FILE_NAME), 30, 10);
+    assertEmpty();
+    fixture.stop();
+    Files.delete(fixture.slabFile(NamespaceTable.FILE_NAME));
+    assertEmpty();
+  }
+
+  @Test
+  void shouldLeaveForeignFilesAlone() throws IOException {
+    fillAndStop();
+    Path foreign = fixture.slabFile("other.kv");
+    Files.writeString(foreign, "not ours");
+    fixture.host.bootId = new UUID(8, 8);
 
     assertEmpty();
+
+    assertEquals("not ours", Files.readString(foreign));
   }
 
   @ParameterizedTest
