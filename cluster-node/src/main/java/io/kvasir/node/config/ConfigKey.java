@@ -126,7 +126,7 @@ enum ConfigKey {
     HOST("a host name or address"),
     ENDPOINTS("a list of host:port"),
     PATH("an absolute path"),
-    PORT("a number from 0 to 65535"),
+    PORT("0 or a number from 1024 to 65535"),
     SIZE("a number of bytes above 0, for example 4096, 64KiB, 512MiB or 1.5GiB"),
     COUNT("a whole number above 0"),
     SHARE("a number above 0 and at most 1"),

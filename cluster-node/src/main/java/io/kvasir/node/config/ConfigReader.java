@@ -3,6 +3,7 @@ package io.kvasir.node.config;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -26,8 +27,15 @@ final class ConfigReader {
   private static final int CHUNKS_MAX = 1 << 24;
   private static final int MTU_LOOPBACK = 65_504;
   private static final int MTU_NETWORK = 1_408;
-  private static final int TERM_BYTES_MIN = 64 << 10;
+  private static final int TERM_BYTES_MIN = 256 << 10;
   private static final int TERM_BYTES_MAX = 1 << 30;
+  private static final long INDEX_BYTES_MIN = 32L << 20;
+  private static final int PORT_MIN = 1024;
+
+  /** The kernel's limit for the path of a Unix-domain socket. */
+  private static final int SOCKET_PATH_BYTES_MAX = 107;
+
+  private static final String SOCKET_NAME = "engine.sock";
 
   private final Map<ConfigKey, String> texts;
   private final List<String> problems;
@@ -43,15 +51,31 @@ final class ConfigReader {
     final NodeConfig.Cluster cluster = cluster(security);
     final NodeConfig.Store store = store(name);
     return new NodeConfig(
-        new NodeConfig.Node(
-            name,
-            path(ConfigKey.NODE_RUN_DIR, Path.of("/tmp", "kvasir-" + userId(), name)),
-            name(ConfigKey.NODE_ZONE)),
+        new NodeConfig.Node(name, runDir(name), name(ConfigKey.NODE_ZONE)),
         cluster,
         transport(cluster, store),
         store,
-        new NodeConfig.Index(size(ConfigKey.INDEX_MEMORY_BYTES, 0, 16L << 20, 1L << 40)),
+        new NodeConfig.Index(size(ConfigKey.INDEX_MEMORY_BYTES, 0, INDEX_BYTES_MIN, 1L << 40)),
         security);
+  }
+
+  private Path runDir(final String name) {
+    final Path runDir = path(ConfigKey.NODE_RUN_DIR, Path.of("/tmp", "kvasir-" + userId(), name));
+    final int socketPathBytes =
+        runDir.resolve(SOCKET_NAME).toString().getBytes(StandardCharsets.UTF_8).length;
+    if (socketPathBytes > SOCKET_PATH_BYTES_MAX) {
+      problems.add(
+          "node.run-dir="
+              + runDir
+              + " is too long for the socket "
+              + SOCKET_NAME
+              + " in it: "
+              + socketPathBytes
+              + " bytes (limit="
+              + SOCKET_PATH_BYTES_MAX
+              + ")");
+    }
+    return runDir;
   }
 
   private NodeConfig.Cluster cluster(final NodeConfig.Security security) {
@@ -91,7 +115,7 @@ final class ConfigReader {
             size(
                 ConfigKey.TRANSPORT_MTU,
                 isLoopback(cluster.bind()) ? MTU_LOOPBACK : MTU_NETWORK,
-                1_024,
+                MTU_NETWORK,
                 MTU_LOOPBACK);
     if (mtu % 32 != 0) {
       problems.add("transport.mtu=" + mtu + " must be a multiple of 32");
@@ -101,11 +125,20 @@ final class ConfigReader {
     if (Integer.bitCount(termBytes) != 1) {
       problems.add("transport.term-bytes=" + termBytes + " must be a power of two");
     }
+    final int windowBytes =
+        (int) size(ConfigKey.TRANSPORT_WINDOW_BYTES, 0, MTU_LOOPBACK, TERM_BYTES_MAX);
+    if (windowBytes > termBytes / 2) {
+      problems.add(
+          "transport.window-bytes="
+              + windowBytes
+              + " must not exceed half of transport.term-bytes="
+              + termBytes);
+    }
     return new NodeConfig.Transport(
         port(ConfigKey.TRANSPORT_PORT),
         mtu,
         termBytes,
-        (int) size(ConfigKey.TRANSPORT_WINDOW_BYTES, 0, PAGE_BYTES, TERM_BYTES_MAX),
+        windowBytes,
         path(ConfigKey.TRANSPORT_AERON_DIR, store.slabDir().resolve("aeron")),
         flag(ConfigKey.TRANSPORT_EXTERNAL_DRIVER));
   }
@@ -222,7 +255,7 @@ final class ConfigReader {
   private int port(final ConfigKey key) {
     final String text = text(key).strip();
     final int port = parse(key, text, Integer::parseInt, 0);
-    if (port < 0 || port > 65_535) {
+    if (port != 0 && (port < PORT_MIN || port > 65_535)) {
       bad(key, text);
       return 0;
     }

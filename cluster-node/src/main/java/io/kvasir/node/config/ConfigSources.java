@@ -32,9 +32,9 @@ final class ConfigSources {
   private static final int FILE_CHARS_MAX = 1 << 20;
   private static final int DEPTH_MAX = 4;
 
-  /** Variables of the launcher, which are not configuration keys. */
-  private static final Set<String> LAUNCHER_VARIABLES =
-      Set.of("KVASIR_JAVA_HOME", "KVASIR_JAVA_OPTIONS", "KVASIR_HOME");
+  /** Variables of the launcher and of logging, which are not configuration keys. */
+  private static final Set<String> OTHER_VARIABLES =
+      Set.of("KVASIR_JAVA_HOME", "KVASIR_JAVA_OPTS", "KVASIR_HOME", "KVASIR_LOG_LEVEL");
 
   private final Map<ConfigKey, String> texts = new EnumMap<>(ConfigKey.class);
   private final List<String> problems;
@@ -78,7 +78,7 @@ final class ConfigSources {
   void environment(final Map<String, String> environment) {
     for (final Map.Entry<String, String> entry : environment.entrySet()) {
       final String name = entry.getKey();
-      if (!name.startsWith("KVASIR_") || LAUNCHER_VARIABLES.contains(name)) {
+      if (!name.startsWith("KVASIR_") || OTHER_VARIABLES.contains(name)) {
         continue;
       }
       final ConfigKey key = byEnvironmentName(name);

@@ -118,6 +118,7 @@ class NodeConfigTest {
         "node.run-dir=relative",
         "cluster.discovery-port=-1",
         "cluster.discovery-port=x",
+        "cluster.discovery-port=80",
         "cluster.seeds=host",
         "cluster.seeds=host:0",
         "cluster.seeds=host:99999",
@@ -133,6 +134,7 @@ class NodeConfigTest {
         "transport.mtu=1409",
         "transport.mtu=65536",
         "transport.term-bytes=3MiB",
+        "transport.window-bytes=2MiB",
         "transport.external-driver=yes",
         "store.slab-bytes=0",
         "store.slab-bytes=-1",
@@ -190,6 +192,12 @@ class NodeConfigTest {
   }
 
   @Test
+  void shouldRefuseWhenSocketPathIsTooLong() {
+    final String override = "node.run-dir=/tmp/" + "x".repeat(100);
+    assertThrows(ConfigException.class, () -> NodeConfig.load(null, Map.of(), List.of(override)));
+  }
+
+  @Test
   void shouldBindElsewhereWhenInsecureIsWrittenDown() {
     final NodeConfig config =
         NodeConfig.load(
@@ -219,7 +227,7 @@ class NodeConfigTest {
             case HOST -> "localhost";
             case ENDPOINTS -> "127.0.0.1:1,h:2";
             case PATH -> "/tmp/other";
-            case PORT -> "7";
+            case PORT -> "7007";
             case SIZE -> "4MiB";
             case COUNT -> "17";
             case SHARE -> "0.25";
@@ -228,6 +236,7 @@ class NodeConfigTest {
           });
     }
     values.put(ConfigKey.TRANSPORT_MTU, "8KiB");
+    values.put(ConfigKey.TRANSPORT_WINDOW_BYTES, "2MiB");
     values.put(ConfigKey.INDEX_MEMORY_BYTES, "64MiB");
     values.put(ConfigKey.STORE_SEGMENT_BYTES, "2MiB");
     return values;

@@ -1,0 +1,97 @@
+package io.kvasir.node.peer;
+
+/** What the peer room did since the process started. Node agent only. */
+public final class PeerCounters {
+  private long hitsLocal;
+  private long hitsPeer;
+  private long misses;
+  private long bytesPulled;
+  private long pullsFailedOver;
+  private long corruptPulls;
+  private long staleEntries;
+  private long bytesServed;
+  private long serveRequests;
+
+  void ready(final boolean[] fromPeer, final int from, final int to) {
+    for (int i = from; i < to; i++) {
+      if (fromPeer[i]) {
+        hitsPeer++;
+      } else {
+        hitsLocal++;
+      }
+    }
+  }
+
+  void missed(final int chunks) {
+    misses += chunks;
+  }
+
+  void pulled(final int bytes) {
+    bytesPulled += bytes;
+  }
+
+  void failedOver() {
+    pullsFailedOver++;
+  }
+
+  void corruptPull() {
+    corruptPulls++;
+  }
+
+  void staleEntry() {
+    staleEntries++;
+  }
+
+  void serving() {
+    serveRequests++;
+  }
+
+  void served(final int bytes) {
+    bytesServed += bytes;
+  }
+
+  /** Chunks that became READY from this slab. */
+  public long hitsLocal() {
+    return hitsLocal;
+  }
+
+  /** Chunks that became READY from a peer. */
+  public long hitsPeer() {
+    return hitsPeer;
+  }
+
+  /** Chunks asked for by ACQUIRE that did not become READY. */
+  public long misses() {
+    return misses;
+  }
+
+  /** Bytes of chunks that came from peers and proved right. */
+  public long bytesPulled() {
+    return bytesPulled;
+  }
+
+  /** Chunks that another holder had to deliver. */
+  public long pullsFailedOver() {
+    return pullsFailedOver;
+  }
+
+  /** Chunks from peers whose bytes did not match their checksum. */
+  public long corruptPulls() {
+    return corruptPulls;
+  }
+
+  /** Index entries of others that proved wrong and were withdrawn. */
+  public long staleEntries() {
+    return staleEntries;
+  }
+
+  /** Bytes of chunks sent to peers. */
+  public long bytesServed() {
+    return bytesServed;
+  }
+
+  /** Pulls of peers that asked this node. */
+  public long serveRequests() {
+    return serveRequests;
+  }
+}
