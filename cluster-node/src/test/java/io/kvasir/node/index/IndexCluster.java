@@ -73,7 +73,7 @@ final class IndexCluster implements AutoCloseable {
         zone,
         1L << 30,
         List.of("n1", "n2", "n3"),
-        64L << 20,
+        512L << 20,
         directory.resolve("n" + nodeId));
   }
 
