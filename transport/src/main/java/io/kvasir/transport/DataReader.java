@@ -42,7 +42,7 @@ final class DataReader implements FragmentHandler {
   @Override
   public void onFragment(DirectBuffer buffer, int offset, int length, Header header) {
     Inbound from = current;
-    if (from == null || from.isCondemned()) {
+    if (from == null || !from.isHeeded()) {
       return;
     }
     boolean isWhole =

@@ -10,15 +10,21 @@ import org.jspecify.annotations.Nullable;
 final class Inbound {
   final Image image;
   final boolean isControl;
-  final long availableAtNs;
   private @Nullable Session session;
+  private long strayUntilNs;
+  private boolean isMuted;
   private @Nullable String refusal;
   private boolean isRefused;
 
-  Inbound(Image image, boolean isControl, long nowNs) {
+  /**
+   * A new stream.
+   *
+   * @param strayUntilNs when it is refused unless it belongs to a session.
+   */
+  Inbound(Image image, boolean isControl, long strayUntilNs) {
     this.image = image;
     this.isControl = isControl;
-    this.availableAtNs = nowNs;
+    this.strayUntilNs = strayUntilNs;
   }
 
   @Nullable Session session() {
@@ -27,6 +33,22 @@ final class Inbound {
 
   void bind(@Nullable Session owner) {
     session = owner;
+  }
+
+  /** Its session is over and the publisher knows; the rest is read and dropped. */
+  void mute(long untilNs) {
+    session = null;
+    isMuted = true;
+    strayUntilNs = untilNs;
+  }
+
+  boolean isStray(long nowNs) {
+    return session == null && nowNs - strayUntilNs > 0;
+  }
+
+  /** Whether its messages count. */
+  boolean isHeeded() {
+    return refusal == null && !isMuted;
   }
 
   /** Nothing more of this stream counts; it is refused with this reason at the next turn. */

@@ -1,6 +1,7 @@
 package io.kvasir.transport;
 
 import io.aeron.driver.MediaDriver;
+import io.aeron.exceptions.AeronEvent;
 import io.kvasir.transport.Counters.Counter;
 import io.kvasir.transport.Session.CloseReason;
 import java.io.IOException;
@@ -273,6 +274,10 @@ final class Lane implements Runnable {
   /** Errors of strangers' frames come here too, so the log takes one a second. */
   private void onError(Throwable error) {
     context.counters.increment(Counter.AERON_ERRORS);
+    if (error instanceof AeronEvent) {
+      LOG.debug("Aeron says: {}", error.getMessage());
+      return;
+    }
     long nowNs = System.nanoTime();
     if (lastErrorLogNs == 0 || nowNs - lastErrorLogNs > ERROR_LOG_NS) {
       lastErrorLogNs = nowNs;

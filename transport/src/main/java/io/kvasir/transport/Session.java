@@ -38,21 +38,25 @@ final class Session {
 
   /** Why a session closes; the code goes into GOODBYE. */
   enum CloseReason {
-    IDLE(1, PullFailure.UNREACHABLE),
-    SHUTDOWN(2, PullFailure.CANCELLED),
-    TIMEOUT(3, PullFailure.SILENT),
-    PROTOCOL(4, PullFailure.PROTOCOL),
-    REPLACED(5, PullFailure.UNREACHABLE),
-    REFUSED(6, PullFailure.UNREACHABLE),
-    LOST(7, PullFailure.UNREACHABLE),
-    PEER_CLOSED(8, PullFailure.UNREACHABLE);
+    IDLE(1, PullFailure.UNREACHABLE, true),
+    SHUTDOWN(2, PullFailure.CANCELLED, true),
+    TIMEOUT(3, PullFailure.SILENT, false),
+    PROTOCOL(4, PullFailure.PROTOCOL, false),
+    REPLACED(5, PullFailure.UNREACHABLE, true),
+    REFUSED(6, PullFailure.UNREACHABLE, true),
+    LOST(7, PullFailure.UNREACHABLE, false),
+    PEER_CLOSED(8, PullFailure.UNREACHABLE, true);
 
     final int code;
     final PullFailure failure;
 
-    CloseReason(int code, PullFailure failure) {
+    /** Whether the peer ends its streams by itself; Aeron removes a refused one only later. */
+    final boolean isMutual;
+
+    CloseReason(int code, PullFailure failure, boolean isMutual) {
       this.code = code;
       this.failure = failure;
+      this.isMutual = isMutual;
     }
   }
 
@@ -338,7 +342,7 @@ final class Session {
   // End.
 
   /** Ends everything of this session; idempotent. */
-  void close(CloseReason reason) {
+  void close(CloseReason reason, long nowNs) {
     if (state == State.CLOSED) {
       return;
     }
@@ -357,16 +361,18 @@ final class Session {
         dataOut.close();
       }
     }
-    release(controlIn, reason);
-    release(dataIn, reason);
+    release(controlIn, reason, nowNs);
+    release(dataIn, reason, nowNs);
     context.counters.increment(Counter.SESSIONS_CLOSED);
     LOG.debug("session closed peer={} endpoint={} reason={}", hex(peerNodeId), endpoint, reason);
   }
 
-  private static void release(@Nullable Inbound inbound, CloseReason reason) {
+  private void release(@Nullable Inbound inbound, CloseReason reason, long nowNs) {
     if (inbound != null) {
-      inbound.bind(null);
-      inbound.condemn("KVA-0425 session closed - reason=" + reason);
+      inbound.mute(nowNs + context.sessionTimeoutNs);
+      if (!reason.isMutual) {
+        inbound.condemn("KVA-0425 session closed - reason=" + reason);
+      }
     }
   }
 

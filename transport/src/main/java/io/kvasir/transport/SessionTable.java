@@ -149,8 +149,8 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     context.counters.set(Counter.SESSIONS_OPEN, open);
     for (int i = 0; i < inbounds.size() && mayJudge; i++) {
       Inbound inbound = inbounds.get(i);
-      if (inbound.session() == null && now - inbound.availableAtNs > INTRODUCTION_NS) {
-        inbound.condemn("KVA-0420 stream refused - reason=no introduction");
+      if (inbound.isStray(now)) {
+        inbound.condemn("KVA-0420 stream refused - reason=no session");
       }
     }
   }
@@ -159,7 +159,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     if (reason == CloseReason.PEER_CLOSED) {
       session.pulls.drainRetries(retries::add);
     }
-    session.close(reason);
+    session.close(reason, nowNs);
     sessions.remove(session);
     byPeer.remove(session.peerNodeId, session);
   }
@@ -168,7 +168,10 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
 
   void onImageAvailable(Image image) {
     inbounds.add(
-        new Inbound(image, image.subscription().streamId() == Streams.CONTROL, System.nanoTime()));
+        new Inbound(
+            image,
+            image.subscription().streamId() == Streams.CONTROL,
+            System.nanoTime() + INTRODUCTION_NS));
     context.counters.set(Counter.IMAGES, inbounds.size());
   }
 
