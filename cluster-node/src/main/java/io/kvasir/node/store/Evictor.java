@@ -14,15 +14,9 @@ final class Evictor {
   private static final int EVICTIONS_PER_CALL_MAX = 1024;
   private static final int BLOCKED_RUNS_MAX = 16;
 
-  /** How the store gives up a chunk, telling its listener. */
-  @FunctionalInterface
-  interface Eviction {
-    void evict(int slot);
-  }
-
   private final Slots slots;
   private final StoreCounters counters;
-  private final Eviction eviction;
+  private final Removal removal;
   private final IntPredicate evictable; // fields: capturing in the methods would allocate
   private final int[] run = new int[EVICTIONS_PER_CALL_MAX];
   private final long highBytes;
@@ -31,10 +25,10 @@ final class Evictor {
   private final int lowSlots;
   private boolean aboveLow;
 
-  Evictor(Slots slots, StoreCounters counters, Eviction eviction) {
+  Evictor(Slots slots, StoreCounters counters, Removal removal) {
     this.slots = slots;
     this.counters = counters;
-    this.eviction = eviction;
+    this.removal = removal;
     this.evictable = slots::isEvictable;
     StoreConfig config = slots.config;
     this.highBytes = (long) (config.highWatermark() * config.slabBytes());
@@ -98,7 +92,7 @@ final class Evictor {
 
   private void evict(int slot) {
     counters.evictions++;
-    eviction.evict(slot);
+    removal.remove(slot, RemovalReason.EVICTED);
   }
 
   /**

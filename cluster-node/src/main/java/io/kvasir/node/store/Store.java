@@ -7,7 +7,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import java.util.function.Consumer;
 import org.agrona.CloseHelper;
 
 /**
@@ -36,8 +35,7 @@ public final class Store implements AutoCloseable {
   private final Verifications verifications;
   private final ChecksumWorkers workers;
   private final Evictor evictor;
-  private final Consumer<ChecksumJob> onChecksum =
-      this::finished; // a field: no allocation per call
+  private final Commits commits;
   private final long openNs;
   private boolean closed;
 
@@ -62,8 +60,9 @@ public final class Store implements AutoCloseable {
     this.quarantine = new Quarantine(slots, environment, config.quarantineGrace());
     this.workers = new ChecksumWorkers(config.checksumThreads(), slots.slab, wakeOwner);
     this.verifications = new Verifications();
-    this.evictor =
-        new Evictor(slots, counters, slot -> removeCommitted(slot, RemovalReason.EVICTED));
+    Removal removal = this::removeCommitted;
+    this.commits = new Commits(slots, owners, verifications, workers, counters, listener, removal);
+    this.evictor = new Evictor(slots, counters, removal);
     quarantine.watchAdopted();
     this.openNs = environment.clock().nanoTime() - startedNs;
   }
@@ -115,7 +114,7 @@ public final class Store implements AutoCloseable {
    * Delivers results to the listener and does a bounded share of background work; returns how much.
    */
   public int doWork() {
-    int work = workers.drain(onChecksum);
+    int work = commits.doWork();
     work += quarantine.doWork();
     work += evictor.background();
     return work;
@@ -173,10 +172,7 @@ public final class Store implements AutoCloseable {
       return StoreCodes.PINNED;
     }
     if (verifications.add(slot, owner, cookie)) {
-      slots.pins[slot]++; // the worker's own, so that the extent outlives owners that go away
-      ChecksumJob job = job(ChecksumJob.Purpose.VERIFY, slot);
-      job.expectedCrc32c = table.crc32c(slot);
-      workers.submit(job);
+      commits.verify(slot);
     }
     return StoreCodes.VERIFYING;
   }
@@ -258,7 +254,8 @@ public final class Store implements AutoCloseable {
    * version, or {@link StoreListener#onCommitFailed}.
    */
   public void commit(Owner owner, int slot, long cookie) {
-    beginChecksum(owner, slot, ChecksumJob.Purpose.COMMIT, cookie, environment.nextId(), 0);
+    requireReserved(owner, slot);
+    commits.commit(owner, slot, cookie, environment.nextId());
   }
 
   /**
@@ -269,34 +266,8 @@ public final class Store implements AutoCloseable {
    * @param crc32c the holder's checksum
    */
   public void commitPulled(Owner owner, int slot, long version, int crc32c, long cookie) {
-    beginChecksum(owner, slot, ChecksumJob.Purpose.COMMIT_PULLED, cookie, version, crc32c);
-  }
-
-  private void beginChecksum(
-      Owner owner,
-      int slot,
-      ChecksumJob.Purpose purpose,
-      long cookie,
-      long version,
-      int expectedCrc32c) {
     requireReserved(owner, slot);
-    table.state(slot, SlotState.CHECKSUMMING);
-    ChecksumJob job = job(purpose, slot);
-    job.owner = owner;
-    job.cookie = cookie;
-    job.version = version;
-    job.expectedCrc32c = expectedCrc32c;
-    workers.submit(job);
-  }
-
-  private ChecksumJob job(ChecksumJob.Purpose purpose, int slot) {
-    ChecksumJob job = workers.newJob();
-    job.purpose = purpose;
-    job.slot = slot;
-    job.segment = segment(slot);
-    job.offsetInSegment = (int) segmentOffset(slot);
-    job.lengthBytes = table.lengthBytes(slot);
-    return job;
+    commits.commitPulled(owner, slot, cookie, version, crc32c);
   }
 
   /** Returns a reservation that nobody writes to any more. */
@@ -340,68 +311,6 @@ public final class Store implements AutoCloseable {
   private void removeCommitted(int slot, RemovalReason reason) {
     listener.onRemoved(table.key(slot), table.group(slot), table.version(slot), reason);
     slots.remove(slot);
-  }
-
-  private void finished(ChecksumJob job) {
-    switch (job.purpose) {
-      case VERIFY -> finishVerify(job.slot, job.resultCrc32c == job.expectedCrc32c);
-      case COMMIT -> {
-        counters.commits++;
-        finishCommit(job);
-      }
-      case COMMIT_PULLED -> {
-        if (job.resultCrc32c == job.expectedCrc32c) {
-          counters.pulledCommits++;
-          finishCommit(job);
-        } else {
-          counters.corruptPulls++;
-          failCommit(job, StoreCodes.CORRUPT);
-        }
-      }
-    }
-  }
-
-  private void finishCommit(ChecksumJob job) {
-    int slot = job.slot;
-    try {
-      slots.commit(slot, job.version, job.resultCrc32c);
-    } catch (IllegalStateException e) {
-      failCommit(job, StoreCodes.DIRECTORY_FULL);
-      return;
-    }
-    owners.unreserved(owners.of(job), slot);
-    listener.onAdded(table.key(slot), table.group(slot), job.version, table.lengthBytes(slot));
-    listener.onCommitted(job.cookie, slot, job.version);
-  }
-
-  /** Back to RESERVED, or gone if the engine that would have to abort it is gone. */
-  private void failCommit(ChecksumJob job, int code) {
-    Owner owner = owners.of(job);
-    table.state(job.slot, SlotState.RESERVED);
-    if (owner.closed && !table.nodeWrites(job.slot)) {
-      abort(owner, job.slot);
-    }
-    listener.onCommitFailed(job.cookie, job.slot, code);
-  }
-
-  private void finishVerify(int slot, boolean ok) {
-    slots.pins[slot]--;
-    List<Verifications.Waiter> waiters = verifications.finish(slot);
-    if (ok) {
-      counters.verified++;
-      slots.unverified.clear(slot);
-    } else {
-      counters.corruptChunks++;
-      for (Verifications.Waiter waiter : waiters) {
-        if (!waiter.dropped) {
-          owners.unpin(waiter.owner, slot);
-        }
-      }
-      removeCommitted(slot, RemovalReason.CORRUPT);
-    }
-    for (Verifications.Waiter waiter : waiters) {
-      listener.onPinVerified(waiter.cookie, slot, ok && !waiter.dropped);
-    }
   }
 
   /** The bytes of a slot that is not free. Valid while the caller has it reserved or pinned. */

@@ -7,7 +7,6 @@ import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -159,8 +158,7 @@ final class StoreOpener {
           new ExtentAllocator(config.slabBytes(), config.segmentBytes(), config.maxChunks());
       Directory directory = recovery.join();
       Slots slots = slots(slab, table, index, directory, extents);
-      adoptRecords(slots);
-      repairDirectory(slots);
+      new Adoption(slots, environment.host(), counters).run();
       finish(slots);
       undo.cancel();
       return new Opened(slots, namespaces);
@@ -186,117 +184,6 @@ final class StoreOpener {
 
   private Path directoryFile() {
     return slabDirectory.resolve(Directory.FILE_NAME);
-  }
-
-  /** Keeps committed and still endangered slots, frees all others, and places their extents. */
-  private void adoptRecords(Slots slots) {
-    SlotTable table = slots.table;
-    long[] kept = new long[table.slots()]; // first granule, then slot: sorts by place
-    int count = 0;
-    for (int slot = 0; slot < table.slots(); slot++) {
-      if (keep(table, slot)) {
-        kept[count++] = ((table.offset(slot) / ExtentAllocator.GRANULE_BYTES) << 32) | slot;
-      }
-    }
-    Arrays.sort(kept, 0, count);
-    int segment = -1;
-    int hint = ExtentAllocator.NONE;
-    for (int i = 0; i < count; i++) {
-      int slot = (int) kept[i];
-      int firstGranule = (int) (kept[i] >>> 32);
-      int ownSegment = slots.slab.segmentOf(table.offset(slot));
-      if (ownSegment != segment) {
-        segment = ownSegment;
-        hint = slots.extents.firstBlock(segment);
-      }
-      boolean committed = table.state(slot) == SlotState.COMMITTED;
-      int block =
-          committed && slots.index.find(table.key(slot)) >= 0
-              ? ExtentAllocator.NONE
-              : slots.extents.allocateAt(
-                  firstGranule, ExtentAllocator.granules(table.lengthBytes(slot)), slot, hint);
-      if (block == ExtentAllocator.NONE) {
-        counters.damagedRecords++;
-        table.wipe(slot);
-        continue;
-      }
-      hint = block;
-      if (committed) {
-        counters.adoptedChunks++;
-        slots.index.add(slot);
-      } else {
-        counters.quarantinedAtOpen++;
-      }
-      slots.adopt(slot, block);
-    }
-  }
-
-  /**
-   * Decides about one record; frees it unless it is committed, or endangered by a living writer.
-   */
-  private boolean keep(SlotTable table, int slot) {
-    if (!SlotState.isCode(table.stateCode(slot)) || !hasPlace(table, slot)) {
-      if (table.stateCode(slot) != SlotState.FREE.code()) {
-        counters.damagedRecords++;
-        table.wipe(slot);
-      }
-      return false;
-    }
-    return switch (table.state(slot)) {
-      case FREE -> false;
-      case COMMITTED -> {
-        if (table.isSealed(slot)) {
-          yield true;
-        }
-        counters.damagedRecords++;
-        table.wipe(slot);
-        yield false;
-      }
-      case RESERVED, QUARANTINED -> {
-        boolean endangered =
-            !table.nodeWrites(slot)
-                && environment.host().isAlive(table.ownerPid(slot), table.ownerStartMillis(slot));
-        if (endangered && table.state(slot) == SlotState.RESERVED) {
-          table.state(slot, SlotState.QUARANTINED);
-        } else if (!endangered) {
-          counters.vanishedReservations++;
-          table.wipe(slot);
-        }
-        yield endangered;
-      }
-      case CHECKSUMMING -> {
-        // Its writer had finished, so nobody writes any more; the commit was never acknowledged.
-        counters.vanishedReservations++;
-        table.wipe(slot);
-        yield false;
-      }
-    };
-  }
-
-  /** Whether length and offset name an extent inside one segment. */
-  private boolean hasPlace(SlotTable table, int slot) {
-    long offset = table.offset(slot);
-    int length = table.lengthBytes(slot);
-    if (length <= 0 || offset < 0 || offset >= config.slabBytes()) {
-      return false;
-    }
-    int segment = (int) (offset / config.segmentBytes());
-    return offset % ExtentAllocator.GRANULE_BYTES == 0
-        && offset % config.segmentBytes() + length <= config.segmentBytes(segment);
-  }
-
-  /** Makes the directory say exactly what the committed records say. */
-  private void repairDirectory(Slots slots) {
-    for (int slot = 0; slot < slots.table.slots(); slot++) {
-      if (slots.table.state(slot) == SlotState.COMMITTED
-          && !slots.directory.matches(slots.table, slot)) {
-        slots.directory.put(slots.table, slot);
-        counters.directoryRepairs++;
-      }
-    }
-    if (slots.directory.entries() != slots.committed()) {
-      counters.directoryRepairs += slots.directory.removeUnknown(slots.index);
-    }
   }
 
   /** Refuses before anything is written if the files will not fit, naming the sum. */

@@ -1,0 +1,150 @@
+package io.kvasir.node.store;
+
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * From "all bytes are written" to "visible", and the first check after a restart: sends slots to
+ * the checksum workers and does what their results ask for. Not thread-safe: node agent only.
+ */
+final class Commits {
+  private final Slots slots;
+  private final SlotTable table;
+  private final Owners owners;
+  private final Verifications verifications;
+  private final ChecksumWorkers workers;
+  private final StoreCounters counters;
+  private final StoreListener listener;
+  private final Removal removal;
+  private final Consumer<ChecksumJob> onResult = this::finished; // a field: no allocation per call
+
+  Commits(
+      Slots slots,
+      Owners owners,
+      Verifications verifications,
+      ChecksumWorkers workers,
+      StoreCounters counters,
+      StoreListener listener,
+      Removal removal) {
+    this.slots = slots;
+    this.table = slots.table;
+    this.owners = owners;
+    this.verifications = verifications;
+    this.workers = workers;
+    this.counters = counters;
+    this.listener = listener;
+    this.removal = removal;
+  }
+
+  /** Delivers results; returns how many. */
+  int doWork() {
+    return workers.drain(onResult);
+  }
+
+  /** The checksum that comes out becomes the chunk's. */
+  void commit(Owner owner, int slot, long cookie, long version) {
+    begin(ChecksumJob.Purpose.COMMIT, owner, slot, cookie, version, 0);
+  }
+
+  /** The checksum that comes out must be the sender's. */
+  void commitPulled(Owner owner, int slot, long cookie, long version, int crc32c) {
+    begin(ChecksumJob.Purpose.COMMIT_PULLED, owner, slot, cookie, version, crc32c);
+  }
+
+  private void begin(
+      ChecksumJob.Purpose purpose,
+      Owner owner,
+      int slot,
+      long cookie,
+      long version,
+      int expectedCrc32c) {
+    table.state(slot, SlotState.CHECKSUMMING);
+    ChecksumJob job = job(purpose, slot);
+    job.owner = owner;
+    job.cookie = cookie;
+    job.version = version;
+    job.expectedCrc32c = expectedCrc32c;
+    workers.submit(job);
+  }
+
+  /** Checks a committed slot whose pins wait for it. */
+  void verify(int slot) {
+    slots.pins[slot]++; // the worker's own, so that the extent outlives owners that go away
+    ChecksumJob job = job(ChecksumJob.Purpose.VERIFY, slot);
+    job.expectedCrc32c = table.crc32c(slot);
+    workers.submit(job);
+  }
+
+  private ChecksumJob job(ChecksumJob.Purpose purpose, int slot) {
+    ChecksumJob job = workers.newJob();
+    job.purpose = purpose;
+    job.slot = slot;
+    job.segment = slots.slab.segmentOf(table.offset(slot));
+    job.offsetInSegment = (int) slots.slab.offsetInSegment(table.offset(slot));
+    job.lengthBytes = table.lengthBytes(slot);
+    return job;
+  }
+
+  private void finished(ChecksumJob job) {
+    switch (job.purpose) {
+      case VERIFY -> finishVerify(job.slot, job.resultCrc32c == job.expectedCrc32c);
+      case COMMIT -> {
+        counters.commits++;
+        finishCommit(job);
+      }
+      case COMMIT_PULLED -> {
+        if (job.resultCrc32c == job.expectedCrc32c) {
+          counters.pulledCommits++;
+          finishCommit(job);
+        } else {
+          counters.corruptPulls++;
+          failCommit(job, StoreCodes.CORRUPT);
+        }
+      }
+    }
+  }
+
+  private void finishCommit(ChecksumJob job) {
+    int slot = job.slot;
+    try {
+      slots.commit(slot, job.version, job.resultCrc32c);
+    } catch (IllegalStateException e) {
+      failCommit(job, StoreCodes.DIRECTORY_FULL);
+      return;
+    }
+    owners.unreserved(owners.of(job), slot);
+    listener.onAdded(table.key(slot), table.group(slot), job.version, table.lengthBytes(slot));
+    listener.onCommitted(job.cookie, slot, job.version);
+  }
+
+  /** Back to RESERVED, or gone if the engine that would have to abort it is gone. */
+  private void failCommit(ChecksumJob job, int code) {
+    Owner owner = owners.of(job);
+    table.state(job.slot, SlotState.RESERVED);
+    if (owner.closed && !table.nodeWrites(job.slot)) {
+      owners.unreserved(owner, job.slot);
+      slots.abandon(job.slot);
+    }
+    listener.onCommitFailed(job.cookie, job.slot, code);
+  }
+
+  private void finishVerify(int slot, boolean ok) {
+    slots.pins[slot]--;
+    List<Verifications.Waiter> waiters = verifications.finish(slot);
+    if (ok) {
+      counters.verified++;
+      slots.unverified.clear(slot);
+    } else {
+      counters.corruptChunks++;
+      for (Verifications.Waiter waiter : waiters) {
+        if (!waiter.dropped) {
+          owners.unpin(waiter.owner, slot);
+        }
+      }
+      removal.remove(slot, RemovalReason.CORRUPT);
+    }
+    for (Verifications.Waiter waiter : waiters) {
+      listener.onPinVerified(waiter.cookie, slot, ok && !waiter.dropped);
+    }
+  }
+}
