@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class LaneIdle {
   private static final int YIELDS = 200;
-  private static final int ACTIVE_YIELDS = 20_000;
+  private static final int ACTIVE_YIELDS = 2_000;
   private static final long NAP_MIN_NS = 50_000;
   private static final long NAP_ACTIVE_NS = 50_000;
   private static final long NAP_MAX_NS = 1_000_000;

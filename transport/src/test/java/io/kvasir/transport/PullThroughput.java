@@ -200,7 +200,9 @@ final class PullThroughput {
       toRaw.print(receiver.endpoint() + "\n");
       toRaw.flush();
       List<Double> ratios = new ArrayList<>();
-      for (int round = -3; round < rounds; round++) {
+      List<Double> cpuPull = new ArrayList<>();
+      List<Double> cpuRaw = new ArrayList<>();
+      for (int round = -8; round < rounds; round++) {
         double cpu0 = cpuSeconds(holder, raw);
         double pulled = pull(reader, endpoint, slots);
         double cpu1 = cpuSeconds(holder, raw);
@@ -220,10 +222,13 @@ final class PullThroughput {
             pulled / bare);
         if (round >= 0) {
           ratios.add(pulled / bare);
+          cpuPull.add((cpu1 - cpu0) / gigabytes);
+          cpuRaw.add((cpu2 - cpu1) / gigabytes);
         }
       }
-      ratios.sort(null);
-      System.out.printf("median ratio %.3f%n", ratios.get(ratios.size() / 2));
+      System.out.printf(
+          "median ratio %.3f; cpu-s/GB of both sides: pull %.2f, raw %.2f%n",
+          median(ratios), median(cpuPull), median(cpuRaw));
       System.out.println(reader.stats());
       receiver.close();
     } finally {
@@ -239,6 +244,10 @@ final class PullThroughput {
       }
       Files.delete(dir);
     }
+  }
+
+  private static double median(List<Double> values) {
+    return values.stream().sorted().skip(values.size() / 2).findFirst().orElseThrow();
   }
 
   private static double cpuSeconds(Process... others) {
