@@ -1,0 +1,4 @@
+@NullMarked
+package io.kvasir.cli.status;
+
+import org.jspecify.annotations.NullMarked;
