@@ -29,7 +29,8 @@ import org.jspecify.annotations.Nullable;
  * time; whoever else wants it follows. Node agent only.
  */
 public final class PullCoordinator {
-  private static final long LOCATE_NS = TimeUnit.MILLISECONDS.toNanos(5);
+  /** Longer than in LOOKUP: whoever acquires has mostly looked up before and counts on it. */
+  private static final long LOCATE_NS = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final Store store;
   private final StoreEvents events;
@@ -139,8 +140,13 @@ public final class PullCoordinator {
     index.lookup(
         keys,
         groups,
-        clock.nanoTime() + LOCATE_NS,
+        locateDeadlineNs(operation),
         perKey -> agent.execute(() -> operation.located(absent, perKey)));
+  }
+
+  private long locateDeadlineNs(final AcquireOperation operation) {
+    final long nowNs = clock.nanoTime();
+    return nowNs + Math.min(LOCATE_NS, operation.deadlineNs() - nowNs);
   }
 
   @Nullable ChunkPull running(final ChunkKey key) {

@@ -1,0 +1,230 @@
+package io.kvasir.node.local;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.kvasir.connectors.client.LookupResult;
+import io.kvasir.connectors.protocol.EndReason;
+import io.kvasir.node.TestEngine;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Three node processes: chunks go round, and what happens when nodes and bytes go bad. */
+class ThreeNodesTest {
+  private static final int CHUNK_BYTES = 256 << 10;
+  private static final int CHUNKS = 12;
+  private static final Duration CONVERGENCE = Duration.ofSeconds(20);
+
+  private static LocalCluster cluster;
+
+  @BeforeAll
+  static void start() throws IOException {
+    cluster = LocalCluster.builder().nodes(3).slabBytes(32L << 20).start();
+  }
+
+  @AfterAll
+  static void stop() {
+    final Path directory = cluster.directory();
+    cluster.close();
+    for (int i = 0; i < cluster.size(); i++) {
+      assertFalse(cluster.node(i).isAlive());
+    }
+    assertFalse(Files.exists(directory));
+  }
+
+  @BeforeEach
+  void everyNodeSeesAll() throws IOException {
+    cluster.awaitMembers(Duration.ofSeconds(60));
+  }
+
+  @Test
+  void shouldShareChunksByPullWhenAnotherNodeHasThem() throws Exception {
+    try (TestEngine writer = engine(0, "share");
+        TestEngine reader = engine(1, "share");
+        TestEngine third = engine(2, "share")) {
+      final long corruptBefore = stats(1).path("cache").path("corruptions").asLong();
+      final long pulledBefore = bytesPulled(1);
+      writer.store(1, CHUNKS, true);
+      awaitFound(reader, 1);
+      final LookupResult found = reader.lookup(1, CHUNKS + 3);
+      assertEquals(CHUNKS, found.found());
+      assertEquals(0, found.local());
+      assertEquals((long) CHUNKS * CHUNK_BYTES, found.peerBytes());
+      assertEquals(new TestEngine.Load(0, CHUNKS, EndReason.MISSING), reader.load(1, CHUNKS + 3));
+      assertEquals(new TestEngine.Load(CHUNKS, 0, EndReason.COMPLETE), reader.load(1, CHUNKS));
+      // A local head, a remote tail.
+      third.store(1, 4, true);
+      awaitFound(third, 1);
+      assertEquals(new TestEngine.Load(4, CHUNKS - 4, EndReason.COMPLETE), third.load(1, CHUNKS));
+      assertEquals(corruptBefore, stats(1).path("cache").path("corruptions").asLong());
+      assertEquals((long) CHUNKS * CHUNK_BYTES, bytesPulled(1) - pulledBefore);
+    }
+  }
+
+  @Test
+  void shouldPullOnceWhenTwoEnginesWantTheSameChunks() throws Exception {
+    final int prompts = 5;
+    final long pulledBefore = bytesPulled(1);
+    try (TestEngine writer = engine(0, "once");
+        TestEngine one = engine(1, "once");
+        TestEngine other = engine(1, "once")) {
+      for (int i = 0; i < prompts; i++) {
+        final int prompt = i;
+        writer.store(prompt, CHUNKS, true);
+        awaitFound(one, prompt);
+        final CompletableFuture<TestEngine.Load> first =
+            CompletableFuture.supplyAsync(() -> one.load(prompt, CHUNKS));
+        final TestEngine.Load second = other.load(prompt, CHUNKS);
+        assertEquals(CHUNKS, first.get(20, TimeUnit.SECONDS).chunks());
+        assertEquals(CHUNKS, second.chunks());
+      }
+    }
+    assertEquals((long) prompts * CHUNKS * CHUNK_BYTES, bytesPulled(1) - pulledBefore);
+  }
+
+  @Test
+  void shouldFailOverWhenAHolderIsKilled() throws Exception {
+    try (TestEngine writer = engine(0, "kill");
+        TestEngine second = engine(1, "kill");
+        TestEngine reader = engine(2, "kill")) {
+      writer.store(1, CHUNKS, true);
+      writer.store(2, CHUNKS, true);
+      awaitFound(second, 1);
+      assertEquals(CHUNKS, second.load(1, CHUNKS).peer());
+      awaitIndexed(1);
+      awaitFound(reader, 1);
+      awaitFound(reader, 2);
+      cluster.node(0).kill();
+      for (final int prompt : new int[] {1, 2, 1}) {
+        final long startNs = System.nanoTime();
+        final TestEngine.Load load = reader.load(prompt, CHUNKS);
+        final long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNs);
+        System.out.println("prompt " + prompt + " after the kill: " + load + ", ms=" + millis);
+        assertTrue(prompt == 1 || load.chunks() == 0, load.toString());
+      }
+      // The others go on without it.
+      reader.store(3, CHUNKS, true);
+      awaitFound(second, 3);
+      assertEquals(CHUNKS, second.load(3, CHUNKS).peer());
+    }
+    cluster.restart(0);
+    cluster.awaitMembers(Duration.ofSeconds(60));
+    try (TestEngine writer = engine(0, "kill");
+        TestEngine reader = engine(2, "kill")) {
+      assertEquals(CHUNKS, writer.load(2, CHUNKS).local());
+      awaitFound(reader, 2);
+      assertEquals(CHUNKS, reader.load(2, CHUNKS).peer());
+    }
+  }
+
+  @Test
+  void shouldRepairTheIndexWhenAHolderHasLostItsChunks() throws Exception {
+    try (TestEngine writer = engine(0, "lost");
+        TestEngine reader = engine(1, "lost")) {
+      writer.store(1, CHUNKS, true);
+      awaitFound(reader, 1);
+    }
+    // Its slab is gone; its entries stay in the index and name a node that is there.
+    cluster.node(0).kill();
+    try (Stream<Path> files = Files.list(Path.of(cluster.node(0).info().slabDir()))) {
+      for (final Path file : files.filter(Files::isRegularFile).toList()) {
+        Files.delete(file);
+      }
+    }
+    cluster.restart(0);
+    cluster.awaitMembers(Duration.ofSeconds(60));
+    try (TestEngine reader = engine(1, "lost")) {
+      assertEquals(0, reader.load(1, CHUNKS).chunks());
+      awaitNotFound(reader, 1);
+    }
+  }
+
+  @Test
+  void shouldNeverReturnAFlippedByteWhenAHoldersSlabIsDamaged() throws Exception {
+    try (TestEngine writer = engine(0, "damage");
+        TestEngine reader = engine(1, "damage")) {
+      final long corruptBefore = stats(1).path("cache").path("corruptPulls").asLong();
+      writer.store(1, CHUNKS, true);
+      awaitFound(reader, 1);
+      damage(Path.of(cluster.node(0).info().slabDir()));
+      // TestEngine checks every byte of what it gets.
+      final TestEngine.Load load = reader.load(1, CHUNKS);
+      assertTrue(load.chunks() < CHUNKS, load.toString());
+      assertTrue(stats(1).path("cache").path("corruptPulls").asLong() > corruptBefore);
+      awaitNotFound(reader, 1);
+    } finally {
+      // Every chunk of this node is damaged now: the next test shall not meet them.
+      cluster.node(0).kill();
+      cluster.restart(0);
+    }
+  }
+
+  /** Flips one byte in every 64 KiB of all segment files. */
+  private static void damage(final Path slabDir) throws IOException {
+    try (Stream<Path> files = Files.list(slabDir)) {
+      for (final Path file : files.filter(f -> f.toString().endsWith(".seg")).toList()) {
+        try (FileChannel channel =
+            FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+          final ByteBuffer one = ByteBuffer.allocate(1);
+          for (long offset = 12_345; offset < channel.size(); offset += 64 << 10) {
+            one.clear();
+            channel.read(one, offset);
+            one.put(0, (byte) (one.get(0) ^ 1)).flip();
+            channel.write(one, offset);
+          }
+        }
+      }
+    }
+  }
+
+  private static void awaitFound(final TestEngine engine, final long prompt) throws Exception {
+    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
+    while (engine.lookup(prompt, CHUNKS).found() < CHUNKS) {
+      assertTrue(System.nanoTime() - deadlineNs < 0, "not found in time");
+      Thread.sleep(10);
+    }
+  }
+
+  private static void awaitNotFound(final TestEngine engine, final long prompt) throws Exception {
+    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
+    while (engine.lookup(prompt, CHUNKS).found() == CHUNKS) {
+      assertTrue(System.nanoTime() - deadlineNs < 0, "still found");
+      Thread.sleep(10);
+    }
+  }
+
+  /** Waits until all that a node has is announced. */
+  private static void awaitIndexed(final int node) throws Exception {
+    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
+    while (stats(node).path("index").path("queued").asInt() > 0) {
+      assertTrue(System.nanoTime() - deadlineNs < 0, "not announced in time");
+      Thread.sleep(10);
+    }
+  }
+
+  private static long bytesPulled(final int node) throws IOException {
+    return stats(node).path("peers").path("bytesPulled").asLong();
+  }
+
+  private static JsonNode stats(final int node) throws IOException {
+    return cluster.node(node).stats();
+  }
+
+  private static TestEngine engine(final int node, final String model) {
+    return TestEngine.connect(cluster.node(node).engineSocket(), model, CHUNK_BYTES);
+  }
+}
