@@ -44,11 +44,14 @@ public final class IndexFeed implements MembershipListener {
   /** Feeds this index from now on, which was started with this object as its listener. */
   public void connect(final ClusterIndex clusterIndex) {
     index = clusterIndex;
+    // A node that is alone has no change of members to hear of.
+    membersChanged(clusterIndex.members());
   }
 
   @Override
   public void membersChanged(final List<ClusterMember> members) {
-    agent.execute(() -> peers.update(members));
+    // The newest list counts, whatever order the tasks come in.
+    agent.execute(() -> peers.update(index == null ? members : index.members()));
   }
 
   @Override
