@@ -1,5 +1,7 @@
 package io.kvasir.transport;
 
+import io.kvasir.placement.ChunkKey;
+
 /**
  * The holder's side of pulls: finds the chunks that peers ask for. Methods may only hand the event
  * to another thread.
@@ -17,4 +19,10 @@ public interface ChunkSource {
    * meanwhile.
    */
   void finished(ServeRequest request, int chunk);
+
+  /**
+   * A peer found that the bytes of this version of a chunk did not have the checksum that came with
+   * them: on the way or in this node's memory something flipped. Called on the lane thread.
+   */
+  void doubted(ChunkKey key, long version);
 }

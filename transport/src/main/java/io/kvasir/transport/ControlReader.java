@@ -7,6 +7,7 @@ import io.kvasir.placement.ChunkKey;
 import io.kvasir.transport.codec.CancelDecoder;
 import io.kvasir.transport.codec.ChunkRefusedDecoder;
 import io.kvasir.transport.codec.CreditDecoder;
+import io.kvasir.transport.codec.DoubtDecoder;
 import io.kvasir.transport.codec.GoodbyeDecoder;
 import io.kvasir.transport.codec.HeartbeatDecoder;
 import io.kvasir.transport.codec.HelloAckDecoder;
@@ -45,6 +46,7 @@ final class ControlReader implements FragmentHandler {
   private final ChunkRefusedDecoder chunkRefused = new ChunkRefusedDecoder();
   private final CreditDecoder credit = new CreditDecoder();
   private final CancelDecoder cancel = new CancelDecoder();
+  private final DoubtDecoder doubt = new DoubtDecoder();
   private @Nullable Inbound current;
   private long nowNs;
 
@@ -92,6 +94,7 @@ final class ControlReader implements FragmentHandler {
       case CancelDecoder.TEMPLATE_ID -> onCancel(session);
       case ChunkRefusedDecoder.TEMPLATE_ID -> onChunkRefused(session);
       case HeartbeatDecoder.TEMPLATE_ID -> onHeartbeat(session);
+      case DoubtDecoder.TEMPLATE_ID -> onDoubt();
       case GoodbyeDecoder.TEMPLATE_ID -> onGoodbye(from, session);
       default -> false;
     };
@@ -162,6 +165,16 @@ final class ControlReader implements FragmentHandler {
     }
     cancel.wrap(frame.buffer(), frame.body(), frame.blockLength(), frame.version());
     session.serves.cancel(cancel.transferId());
+    return true;
+  }
+
+  private boolean onDoubt() {
+    if (!frame.holds(DoubtDecoder.BLOCK_LENGTH)) {
+      return false;
+    }
+    doubt.wrap(frame.buffer(), frame.body(), frame.blockLength(), frame.version());
+    context.source.doubted(
+        new ChunkKey(doubt.key0(), doubt.key1(), doubt.key2(), doubt.key3()), doubt.version());
     return true;
   }
 

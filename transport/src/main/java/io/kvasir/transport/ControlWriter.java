@@ -5,6 +5,7 @@ import io.aeron.logbuffer.BufferClaim;
 import io.kvasir.transport.codec.CancelEncoder;
 import io.kvasir.transport.codec.ChunkRefusedEncoder;
 import io.kvasir.transport.codec.CreditEncoder;
+import io.kvasir.transport.codec.DoubtEncoder;
 import io.kvasir.transport.codec.GoodbyeEncoder;
 import io.kvasir.transport.codec.HeartbeatEncoder;
 import io.kvasir.transport.codec.HelloAckEncoder;
@@ -31,6 +32,7 @@ final class ControlWriter {
   private final ChunkRefusedEncoder chunkRefused = new ChunkRefusedEncoder();
   private final CreditEncoder credit = new CreditEncoder();
   private final CancelEncoder cancel = new CancelEncoder();
+  private final DoubtEncoder doubt = new DoubtEncoder();
 
   boolean hello(ExclusivePublication to, Identity self, long token, String endpoint) {
     int length =
@@ -171,6 +173,21 @@ final class ControlWriter {
       return false;
     }
     cancel.wrapAndApplyHeader(buffer(), claim.offset(), header).transferId(transferId);
+    claim.commit();
+    return true;
+  }
+
+  boolean doubt(ExclusivePublication to, Doubt about) {
+    if (!claim(to, DoubtEncoder.BLOCK_LENGTH)) {
+      return false;
+    }
+    doubt
+        .wrapAndApplyHeader(buffer(), claim.offset(), header)
+        .key0(about.key().w0())
+        .key1(about.key().w1())
+        .key2(about.key().w2())
+        .key3(about.key().w3())
+        .version(about.version());
     claim.commit();
     return true;
   }

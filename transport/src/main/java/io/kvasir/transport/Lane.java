@@ -26,6 +26,7 @@ final class Lane implements Runnable {
   private static final long REOPEN_NS = 1_000_000_000;
   private static final long ERROR_LOG_NS = 1_000_000_000;
   private static final long FAREWELL_NS = 20_000_000;
+  private static final int DOUBTS_MAX = 1_024;
 
   private final TransportConfig config;
   private final LaneContext context;
@@ -33,6 +34,9 @@ final class Lane implements Runnable {
   private final Consumer<MediaDriver.Context> adjustDriver;
   private final CompletableFuture<String> endpoint = new CompletableFuture<>();
   private final ManyToOneConcurrentArrayQueue<Pull> submitted;
+  private final ManyToOneConcurrentArrayQueue<Doubt> doubts =
+      new ManyToOneConcurrentArrayQueue<>(DOUBTS_MAX);
+  private final Consumer<Doubt> onDoubt;
   private final ConcurrentHashMap<Long, Pull> pulls = new ConcurrentHashMap<>();
   private final AtomicInteger pullsInFlight = new AtomicInteger();
   private final LaneIdle idle = new LaneIdle();
@@ -58,6 +62,7 @@ final class Lane implements Runnable {
     this.adjustDriver = adjustDriver;
     this.context = new LaneContext(config, identity, source, idle::wake, new SecureRandom());
     this.table = new SessionTable(context, this::onPullEnded);
+    this.onDoubt = table::doubt;
     this.submitted = new ManyToOneConcurrentArrayQueue<>(Math.max(2, config.maxPullsInFlight()));
     this.port = config.port();
     this.thread = Thread.ofPlatform().name("kvasir-lane-0").daemon().unstarted(this);
@@ -105,6 +110,12 @@ final class Lane implements Runnable {
     if (pull != null) {
       pull.requestCancel();
       nextTickIsNow = true;
+      idle.wake();
+    }
+  }
+
+  void doubt(Doubt about) {
+    if (doubts.offer(about)) {
       idle.wake();
     }
   }
@@ -177,6 +188,7 @@ final class Lane implements Runnable {
       table.pull(pull, nowNs);
       work++;
     }
+    work += doubts.drain(onDoubt);
     work += table.doWork(nowNs);
     if (nextTickIsNow || nowNs - nextTickNs >= 0) {
       tick(nowNs);

@@ -3,6 +3,7 @@ package io.kvasir.transport;
 import io.aeron.Aeron;
 import io.aeron.ExclusivePublication;
 import io.kvasir.transport.Counters.Counter;
+import java.util.ArrayDeque;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -62,6 +63,8 @@ final class Session {
 
   private static final Logger LOG = LoggerFactory.getLogger(Session.class);
 
+  private static final int DOUBTS_MAX = 256;
+
   final long peerNodeId;
   final Endpoint endpoint;
   final long token;
@@ -70,6 +73,7 @@ final class Session {
   private final LaneContext context;
   private final Aeron aeron;
   private final Wiring wiring;
+  private final ArrayDeque<Doubt> doubts = new ArrayDeque<>();
   private final Outbound control;
   private final long createdNs;
   private @Nullable Outbound data;
@@ -212,6 +216,13 @@ final class Session {
 
   // Turns.
 
+  /** Sends this soon; dropped when many wait already, since a flood says nothing new. */
+  void doubt(Doubt about) {
+    if (doubts.size() < DOUBTS_MAX) {
+      doubts.add(about);
+    }
+  }
+
   /** Sends what is due. */
   int doWork(long nowNs) {
     ExclusivePublication to = control.connected();
@@ -227,6 +238,10 @@ final class Session {
     }
     if (isReplyDue && context.control.heartbeat(to, ++heartbeats, false)) {
       isReplyDue = false;
+      work++;
+    }
+    while (!doubts.isEmpty() && context.control.doubt(to, doubts.getFirst())) {
+      doubts.removeFirst();
       work++;
     }
     return work + pulls.doWork(to, nowNs) + serves.doWork(to);

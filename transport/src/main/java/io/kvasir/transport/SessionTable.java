@@ -87,6 +87,14 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     }
   }
 
+  /** Tells the holder, if there still is a session with it. */
+  void doubt(Doubt about) {
+    Session session = byPeer.get(about.peerNodeId());
+    if (session != null) {
+      session.doubt(about);
+    }
+  }
+
   private @Nullable Session dial(long peerNodeId, Endpoint endpoint, long now) {
     Aeron client = aeron;
     Session.Wiring how = wiring;

@@ -1,6 +1,7 @@
 package io.kvasir.transport;
 
 import io.aeron.driver.MediaDriver;
+import io.kvasir.placement.ChunkKey;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.security.SecureRandom;
@@ -116,6 +117,14 @@ public final class Transport implements AutoCloseable {
   /** Cancels a pull, if it is in flight: each chunk that has not ended fails with CANCELLED. */
   public void cancel(long pullId) {
     lane.cancel(pullId);
+  }
+
+  /**
+   * Tells a peer that the bytes it sent of a chunk did not have their checksum, so that it looks at
+   * its own. Best effort: nothing is told without a session.
+   */
+  public void doubt(long peerNodeId, ChunkKey key, long version) {
+    lane.doubt(new Doubt(peerNodeId, key, version));
   }
 
   /** Counters since the start. */

@@ -56,6 +56,21 @@ final class PullTest {
   }
 
   @Test
+  void shouldTellTheHolderWhenItsBytesAreDoubted() throws InterruptedException {
+    Peers.Peer reader = peers.start(1);
+    Peers.Peer holder = peers.start(2);
+    ChunkKey key = Payload.key(7);
+    holder.source.add(key, VERSION, 100);
+    TestPull.of(chunk(reader, key, 100)).start(reader.transport, 2, holder.endpoint()).await();
+
+    reader.transport.doubt(2, key, VERSION);
+
+    Peers.await(
+        () -> "the doubt to arrive",
+        () -> Long.valueOf(VERSION).equals(holder.source.doubts.get(key)));
+  }
+
+  @Test
   void shouldKeepPullsApartWhenManyAreInFlightBothWays() throws InterruptedException {
     Peers.Peer one = peers.start(1);
     Peers.Peer two = peers.start(2);

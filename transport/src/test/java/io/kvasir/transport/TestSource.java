@@ -18,6 +18,7 @@ final class TestSource implements ChunkSource, AutoCloseable {
   final Arena arena = Arena.ofShared();
   final AtomicInteger pins = new AtomicInteger();
   final AtomicInteger requests = new AtomicInteger();
+  final Map<ChunkKey, Long> doubts = new ConcurrentHashMap<>();
   private final Map<ChunkKey, Chunk> chunks = new ConcurrentHashMap<>();
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(Thread.ofPlatform().name("test-source").factory());
@@ -49,6 +50,11 @@ final class TestSource implements ChunkSource, AutoCloseable {
         request.found(i, chunk.memory(), chunk.version(), chunk.crc32c());
       }
     }
+  }
+
+  @Override
+  public void doubted(ChunkKey key, long version) {
+    doubts.put(key, version);
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.kvasir.node.peer;
 import io.kvasir.node.store.Owner;
 import io.kvasir.node.store.Store;
 import io.kvasir.node.store.StoreCodes;
+import io.kvasir.placement.ChunkKey;
 import io.kvasir.transport.ChunkSource;
 import io.kvasir.transport.PullFailure;
 import io.kvasir.transport.ServeRequest;
@@ -51,6 +52,32 @@ public final class ServeCoordinator implements ChunkSource {
   @Override
   public void finished(final ServeRequest request, final int chunk) {
     agent.execute(() -> unpin(request, chunk));
+  }
+
+  @Override
+  public void doubted(final ChunkKey key, final long version) {
+    agent.execute(() -> verifyAgain(key, version));
+  }
+
+  /** The slab is judged by its own checksum: a peer's word alone removes nothing. */
+  private void verifyAgain(final ChunkKey key, final long version) {
+    final int slot = store.find(key);
+    if (slot < 0 || store.version(slot) != version) {
+      return;
+    }
+    store.doubt(slot);
+    final long cookie = events.register(new Recheck());
+    switch (store.pin(transfers, slot, cookie)) {
+      case StoreCodes.VERIFYING -> {
+        // The recheck takes the pin back.
+      }
+      case StoreCodes.PINNED -> {
+        // Someone uses it; verified at the first pin after they are done.
+        events.forget(cookie);
+        store.unpin(transfers, slot);
+      }
+      default -> events.forget(cookie);
+    }
   }
 
   /** Requests of peers that hold pins now. */
@@ -129,6 +156,16 @@ public final class ServeCoordinator implements ChunkSource {
     private void remove(final int chunk) {
       slots[chunk] = NOT_PINNED;
       held--;
+    }
+  }
+
+  /** Gives the pin of a second look back. */
+  private final class Recheck implements StoreEvents.Waiter {
+    @Override
+    public void pinVerified(final int slot, final boolean ok) {
+      if (ok) {
+        store.unpin(transfers, slot);
+      }
     }
   }
 

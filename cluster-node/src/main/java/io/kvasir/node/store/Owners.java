@@ -62,14 +62,14 @@ final class Owners {
     if (owner.pins.decrementAndGet(slot) == 0) {
       owner.chargedBytes -= slots.extentBytes(slot);
     }
-    slots.pins[slot]--;
+    slots.unpin(slot, 1);
   }
 
   void dropPins(Owner owner) {
     owner.pins.forEach(
         (slot, count) -> {
-          slots.pins[slot] -= count;
           owner.chargedBytes -= slots.extentBytes(slot);
+          slots.unpin(slot, count);
         });
     owner.pins.clear();
   }

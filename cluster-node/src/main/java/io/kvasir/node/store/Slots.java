@@ -23,8 +23,11 @@ final class Slots {
   /** Pins of all owners and of the store itself, by slot. */
   final int[] pins;
 
-  /** Adopted from an earlier run and not verified yet. */
+  /** Adopted from an earlier run, or doubted, and not verified since. */
   final BitSet unverified = new BitSet();
+
+  /** To be verified as soon as nobody pins them: a chunk in use keeps its pins. */
+  private final BitSet doubted = new BitSet();
 
   private final int[] blocks; // by slot
   private final int[] freeSlots; // a stack
@@ -123,6 +126,20 @@ final class Slots {
     policy.onInsert(slot, table.key(slot));
   }
 
+  /** The bytes of a committed slot may be wrong; the next pin verifies them first. */
+  void doubt(int slot) {
+    (pins[slot] == 0 ? unverified : doubted).set(slot);
+  }
+
+  /** Takes pins off a slot. */
+  void unpin(int slot, int count) {
+    pins[slot] -= count;
+    if (pins[slot] == 0 && doubted.get(slot)) {
+      doubted.clear(slot);
+      unverified.set(slot);
+    }
+  }
+
   /** Gives up a committed slot nobody pins. */
   void remove(int slot) {
     Invariant.check(pins[slot] == 0, "a pinned slot is not removed", slot);
@@ -130,6 +147,7 @@ final class Slots {
     directory.remove(table.key(slot));
     index.remove(slot);
     unverified.clear(slot);
+    doubted.clear(slot);
     committed--;
     free(slot);
   }

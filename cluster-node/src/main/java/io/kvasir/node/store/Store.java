@@ -177,6 +177,17 @@ public final class Store implements AutoCloseable {
     return StoreCodes.VERIFYING;
   }
 
+  /**
+   * Someone found the bytes of this committed slot wrong: the next pin verifies them, and a chunk
+   * that fails is removed. Pins held now are not disturbed.
+   */
+  public void doubt(int slot) {
+    if (table.state(slot) != SlotState.COMMITTED) {
+      throw misuse("only a committed slot can be doubted", slot);
+    }
+    slots.doubt(slot);
+  }
+
   /** Gives one pin back. */
   public void unpin(Owner owner, int slot) {
     if (owner.pins.get(slot) == 0) {
