@@ -162,7 +162,7 @@ final class EngineRequests {
       local++;
     }
     if (local == run.length() || (frame.flags() & Protocol.FLAG_LOCAL_ONLY) != 0) {
-      found(session, correlationId, run, local, local);
+      found(session, correlationId, false, run, local, local);
       return;
     }
     final int asked = local;
@@ -178,10 +178,10 @@ final class EngineRequests {
             keys,
             groups,
             services.clock().nanoTime() + LOOKUP_NS,
-            holders ->
+            (holders, inTime) ->
                 services
                     .agent()
-                    .execute(() -> located(session, correlationId, run, asked, holders)));
+                    .execute(() -> located(session, correlationId, run, asked, holders, !inTime)));
   }
 
   private void located(
@@ -189,7 +189,8 @@ final class EngineRequests {
       final int correlationId,
       final ChunkRun run,
       final int asked,
-      final @Nullable Holders[] holders) {
+      final @Nullable Holders[] holders,
+      final boolean partial) {
     int found = asked;
     int local = asked;
     while (found < run.length()) {
@@ -201,12 +202,13 @@ final class EngineRequests {
       }
       found++;
     }
-    found(session, correlationId, run, found, local);
+    found(session, correlationId, partial, run, found, local);
   }
 
   private void found(
       final EngineSession session,
       final int correlationId,
+      final boolean partial,
       final ChunkRun run,
       final int found,
       final int local) {
@@ -216,7 +218,14 @@ final class EngineRequests {
       final long chunkBytes = run.space().chunkBytes();
       final long peerBytes = (found - local) * chunkBytes;
       FoundBody.encode(
-          out, correlationId, found, local, found * chunkBytes, peerBytes, ESTIMATE_UNKNOWN);
+          out,
+          correlationId,
+          partial,
+          found,
+          local,
+          found * chunkBytes,
+          peerBytes,
+          ESTIMATE_UNKNOWN);
     }
   }
 

@@ -10,8 +10,8 @@ public interface LookupCallback {
   /**
    * Called once per lookup.
    *
-   * @param perKey one element per asked key; null: no other member is known to hold it, or not
-   *     known in time
+   * @param perKey one element per asked key; null: no other member is known to hold it
+   * @param inTime false if the index gave no answer before the deadline; all elements are null then
    */
-  void found(@Nullable Holders[] perKey);
+  void found(@Nullable Holders[] perKey, boolean inTime);
 }

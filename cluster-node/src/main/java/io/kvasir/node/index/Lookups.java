@@ -134,7 +134,7 @@ final class Lookups implements AutoCloseable {
         return;
       }
       try {
-        answer(select(future.get()));
+        answer(select(future.get()), true);
       } catch (final IgniteException | CacheException | IllegalStateException _) {
         failed.increment();
         answerUnknown();
@@ -183,17 +183,17 @@ final class Lookups implements AutoCloseable {
     }
 
     void answerUnknown() {
-      answer(new Holders[keys.length]);
+      answer(new Holders[keys.length], false);
     }
 
-    private void answer(final @Nullable Holders[] perKey) {
+    private void answer(final @Nullable Holders[] perKey, final boolean inTime) {
       if (done.compareAndSet(false, true)) {
         final Future<?> pending = deadline;
         if (pending != null) {
           pending.cancel(false);
         }
         answered.increment();
-        callback.found(perKey);
+        callback.found(perKey, inTime);
       }
     }
   }

@@ -141,7 +141,7 @@ public final class PullCoordinator {
         keys,
         groups,
         locateDeadlineNs(operation),
-        perKey -> agent.execute(() -> operation.located(absent, perKey)));
+        (perKey, _) -> agent.execute(() -> operation.located(absent, perKey)));
   }
 
   private long locateDeadlineNs(final AcquireOperation operation) {
@@ -251,7 +251,7 @@ public final class PullCoordinator {
 
   private void received(final ChunkPull pull, final long version, final int crc32c) {
     peers.answered(pull.holderNodeId());
-    final long cookie = events.register(new Arrival(pull));
+    final long cookie = events.register(new Arrival(pull, version));
     store.commitPulled(pull.operation.owner(), pull.slot, version, crc32c, cookie);
   }
 
@@ -327,9 +327,11 @@ public final class PullCoordinator {
   /** Waits until the bytes of a chunk are verified. */
   private final class Arrival implements StoreEvents.Waiter {
     private final ChunkPull pull;
+    private final long version;
 
-    private Arrival(final ChunkPull pull) {
+    private Arrival(final ChunkPull pull, final long version) {
       this.pull = pull;
+      this.version = version;
     }
 
     @Override
@@ -346,6 +348,7 @@ public final class PullCoordinator {
     public void commitFailed(final int slot, final int code) {
       if (code == StoreCodes.CORRUPT) {
         counters.corruptPull();
+        transport.doubt(pull.holderNodeId(), pull.key(), version);
         withdrawStale(pull);
         pull.reached(EndReason.FAILED, 0, 0);
         retry(pull);

@@ -122,7 +122,7 @@ class ClusterIndexProcessTest {
             prefix.keys(),
             prefix.groups(),
             startNs + within.toNanos(),
-            perKey -> {
+            (perKey, _) -> {
               found[0] = IndexCluster.holderCount(perKey);
               answeredNs.complete(System.nanoTime());
             });

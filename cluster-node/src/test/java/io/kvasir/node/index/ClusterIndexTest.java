@@ -213,7 +213,7 @@ class ClusterIndexTest {
     assertThrows(IllegalArgumentException.class, () -> index(0).announce(key, 1, 1, 0, null));
     assertThrows(
         IllegalArgumentException.class,
-        () -> index(0).lookup(new ChunkKey[] {key}, new long[0], System.nanoTime(), _ -> {}));
+        () -> index(0).lookup(new ChunkKey[] {key}, new long[0], System.nanoTime(), (_, _) -> {}));
     final IndexException all =
         assertThrows(
             IndexException.class,

@@ -138,7 +138,8 @@ final class IndexCluster implements AutoCloseable {
   static @Nullable Holders[] lookup(
       final ClusterIndex index, final ChunkKey[] keys, final long[] groups, final Duration within) {
     final CompletableFuture<@Nullable Holders[]> answer = new CompletableFuture<>();
-    index.lookup(keys, groups, System.nanoTime() + within.toNanos(), answer::complete);
+    index.lookup(
+        keys, groups, System.nanoTime() + within.toNanos(), (found, _) -> answer.complete(found));
     return answer.orTimeout(30, TimeUnit.SECONDS).join();
   }
 

@@ -142,6 +142,7 @@ public final class KvasirClient implements AutoCloseable {
             throw connection.nonsense("found=" + found.found() + " count=" + count, null);
           }
           return new LookupResult(
+              found.isPartial(),
               found.found(),
               found.local(),
               found.foundBytes(),

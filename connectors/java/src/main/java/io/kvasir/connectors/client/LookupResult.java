@@ -3,6 +3,7 @@ package io.kvasir.connectors.client;
 /**
  * What the node knows of a run of chunks. A hint: nothing is pinned.
  *
+ * @param partial the index did not answer in time: peers may have more, another lookup may find it
  * @param found leading chunks that exist somewhere
  * @param local of those, chunks in this node's slab
  * @param foundBytes bytes of the found chunks
@@ -10,4 +11,4 @@ package io.kvasir.connectors.client;
  * @param estimateUs microseconds until all are ready, 0 = unknown
  */
 public record LookupResult(
-    int found, int local, long foundBytes, long peerBytes, long estimateUs) {}
+    boolean partial, int found, int local, long foundBytes, long peerBytes, long estimateUs) {}

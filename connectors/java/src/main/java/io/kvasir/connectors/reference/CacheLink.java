@@ -5,6 +5,7 @@ import io.kvasir.connectors.client.CommitResult;
 import io.kvasir.connectors.client.EngineIdentity;
 import io.kvasir.connectors.client.KvasirClient;
 import io.kvasir.connectors.client.LoadedChunk;
+import io.kvasir.connectors.client.LookupResult;
 import io.kvasir.connectors.client.Reservation;
 import io.kvasir.connectors.client.Space;
 import io.kvasir.connectors.client.SpaceRequest;
@@ -121,7 +122,9 @@ final class CacheLink implements AutoCloseable {
 
   private CacheLoad load(Session open, byte[] hashes, int chunks, KvPool.Sequence kv) {
     final byte[] anchor = hashOf(hashes, 0);
-    final int found = open.client().lookup(open.space(), 0, anchor, hashes, chunks).found();
+    final LookupResult known = open.client().lookup(open.space(), 0, anchor, hashes, chunks);
+    // A partial answer says nothing of peers; ACQUIRE gives the index more time.
+    final int found = known.partial() ? chunks : known.found();
     if (found == 0) {
       return CacheLoad.MISS;
     }

@@ -193,7 +193,7 @@ final class KvasirClientTest {
         peer -> {
           register(peer);
           int id = peer.expect(MessageType.LOOKUP).correlationId();
-          FoundBody.encode(peer.writer(), id, 2, 1, 8192, 4096, 70);
+          FoundBody.encode(peer.writer(), id, false, 2, 1, 8192, 4096, 70);
           peer.flush();
           id = peer.expect(MessageType.ACQUIRE).correlationId();
           AcquiredBody.encode(peer.writer(), id, 77, 2);
@@ -225,7 +225,8 @@ final class KvasirClientTest {
         client -> {
           final Space space = register(client);
           assertEquals(
-              new LookupResult(2, 1, 8192, 4096, 70), client.lookup(space, 0, ANCHOR, HASHES, 2));
+              new LookupResult(false, 2, 1, 8192, 4096, 70),
+              client.lookup(space, 0, ANCHOR, HASHES, 2));
           load(client, space);
           store(client, space);
           client.goodbye();

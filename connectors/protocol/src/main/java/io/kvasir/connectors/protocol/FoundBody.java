@@ -1,7 +1,8 @@
 package io.kvasir.connectors.protocol;
 
 /**
- * FOUND: what LOOKUP knows. A hint, nothing is pinned.
+ * FOUND: what LOOKUP knows. A hint, nothing is pinned. Flag bit 0 PARTIAL: the index did not answer
+ * in time.
  *
  * <pre>
  *  offset  type  field
@@ -20,6 +21,8 @@ public final class FoundBody extends Body {
   private static final int PEER_BYTES = 16;
   private static final int ESTIMATE_US = 24;
 
+  private boolean partial;
+
   /** A view of nothing yet. */
   public FoundBody() {}
 
@@ -31,6 +34,7 @@ public final class FoundBody extends Body {
   public FoundBody wrap(Frame frame) {
     view(frame);
     checkType(MessageType.FOUND);
+    partial = (frame.flags() & Protocol.FLAG_PARTIAL) != 0;
     checkInt(0, "found");
     checkInt(LOCAL, "local");
     checkLong(FOUND_BYTES, "foundBytes");
@@ -40,6 +44,11 @@ public final class FoundBody extends Body {
       throw malformed("found", found() + " local=" + local() + " foundBytes=" + foundBytes());
     }
     return this;
+  }
+
+  /** The index did not answer in time: only what this node knows by itself is counted. */
+  public boolean isPartial() {
+    return partial;
   }
 
   /** Leading chunks that exist somewhere. */
@@ -71,12 +80,13 @@ public final class FoundBody extends Body {
   public static void encode(
       FrameWriter writer,
       int correlationId,
+      boolean partial,
       int found,
       int local,
       long foundBytes,
       long peerBytes,
       long estimateUs) {
-    writer.begin(MessageType.FOUND, 0, correlationId, LENGTH);
+    writer.begin(MessageType.FOUND, partial ? Protocol.FLAG_PARTIAL : 0, correlationId, LENGTH);
     writer.putInt(found);
     writer.putInt(local);
     writer.putLong(foundBytes);

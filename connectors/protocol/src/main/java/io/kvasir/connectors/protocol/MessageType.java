@@ -28,7 +28,7 @@ public enum MessageType {
       PrefixBody.lengthOf(1),
       PrefixBody.lengthOf(ENTRIES_MAX)),
   /** Answer to {@link #LOOKUP}. */
-  FOUND(0x90, Kind.REPLY, Sender.NODE, 0, FoundBody.LENGTH, FoundBody.LENGTH),
+  FOUND(0x90, Kind.REPLY, Sender.NODE, Protocol.FLAG_PARTIAL, FoundBody.LENGTH, FoundBody.LENGTH),
   /** Make leading chunks resident and pin them. */
   ACQUIRE(
       0x11,

@@ -35,6 +35,9 @@ public final class Protocol {
   /** LOOKUP: answer from this node's slab alone. */
   public static final int FLAG_LOCAL_ONLY = 1;
 
+  /** FOUND: the cluster's index did not answer in time, so peers may have more. */
+  public static final int FLAG_PARTIAL = 1;
+
   /** COMMIT: answer when the cluster's index names this node as a holder. */
   public static final int FLAG_AWAIT_INDEX = 1;
 

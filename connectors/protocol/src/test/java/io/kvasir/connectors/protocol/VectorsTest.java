@@ -72,13 +72,19 @@ final class VectorsTest {
         prefix.wrap(frame("lookup-local-only", MessageType.LOOKUP, Protocol.FLAG_LOCAL_ONLY, 4));
     assertPrefix(prefix, 3, 7, 5, 16, 32, 64, 240);
 
-    encodes("found", w -> FoundBody.encode(w, 4, 3, 1, 786_432, 524_288, 850));
+    encodes("found", w -> FoundBody.encode(w, 4, false, 3, 1, 786_432, 524_288, 850));
     final FoundBody found = new FoundBody().wrap(frame("found", MessageType.FOUND, 0, 4));
     assertEquals(3, found.found());
     assertEquals(1, found.local());
     assertEquals(786_432, found.foundBytes());
     assertEquals(524_288, found.peerBytes());
     assertEquals(850, found.estimateUs());
+    assertFalse(found.isPartial());
+
+    encodes("found-partial", w -> FoundBody.encode(w, 4, true, 1, 1, 262_144, 0, 0));
+    found.wrap(frame("found-partial", MessageType.FOUND, Protocol.FLAG_PARTIAL, 4));
+    assertEquals(1, found.found());
+    assertTrue(found.isPartial());
 
     encodes(
         "reserve",
