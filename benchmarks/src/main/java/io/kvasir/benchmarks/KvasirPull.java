@@ -1,0 +1,65 @@
+package io.kvasir.benchmarks;
+
+import io.kvasir.benchmarks.reference.Reference;
+import io.kvasir.connectors.client.Acquisition;
+import io.kvasir.connectors.client.LoadedChunk;
+import io.kvasir.connectors.protocol.ChunkSource;
+import io.kvasir.node.local.LocalCluster;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Our side of {@code bench pull}: an engine on one node stores fresh chunks, then, measured, an
+ * engine on another node acquires them: index, slots, Aeron, checksum, READY.
+ */
+final class KvasirPull implements Reference {
+  private static final int HOLDER = 0;
+  private static final int READER = 1;
+
+  private final LocalCluster cluster;
+  private final MemorySegment content;
+  private long round;
+
+  /** The cluster has two nodes with room for some rounds; older rounds are evicted. */
+  KvasirPull(LocalCluster cluster, MemorySegment content) {
+    this.cluster = cluster;
+    this.content = content;
+  }
+
+  @Override
+  public String name() {
+    return "pull";
+  }
+
+  @Override
+  public long deliver(int chunkBytes, int chunks) {
+    BenchPrefix prefix = BenchPrefix.of(chunkBytes, round++, 0, chunks);
+    try (BenchEngine writer = new BenchEngine(cluster.node(HOLDER).engineSocket(), chunkBytes);
+        BenchEngine reader = new BenchEngine(cluster.node(READER).engineSocket(), chunkBytes)) {
+      writer.store(prefix, 0, content);
+      long startNs = System.nanoTime();
+      Acquisition acquisition = reader.acquire(prefix);
+      int pulled = 0;
+      for (LoadedChunk chunk = acquisition.next(); chunk != null; chunk = acquisition.next()) {
+        pulled += chunk.source() == ChunkSource.PEER ? 1 : 0;
+      }
+      long durationNs = System.nanoTime() - startNs;
+      if (pulled != chunks) {
+        throw new IllegalStateException(
+            "KVA-0663 chunks were not pulled - pulled="
+                + pulled
+                + " expected="
+                + chunks
+                + " end="
+                + acquisition.endReason());
+      }
+      reader.release(acquisition);
+      return durationNs;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    cluster.close();
+  }
+}

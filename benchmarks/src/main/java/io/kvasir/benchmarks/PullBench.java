@@ -1,0 +1,111 @@
+package io.kvasir.benchmarks;
+
+import io.kvasir.benchmarks.reference.AeronSettings;
+import io.kvasir.benchmarks.reference.JavaTcp;
+import io.kvasir.benchmarks.reference.Memcpy;
+import io.kvasir.benchmarks.reference.PrefaultedFile;
+import io.kvasir.benchmarks.reference.RawAeron;
+import io.kvasir.benchmarks.reference.RedisGet;
+import io.kvasir.benchmarks.reference.Reference;
+import io.kvasir.node.local.LocalCluster;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * {@code bench pull}: chunks of 1 to 64 MiB from the slab of one node process into that of another
+ * over Aeron UDP loopback, beside the rivals.
+ */
+public final class PullBench {
+  private static final int MIB = 1 << 20;
+  private static final int[] CHUNK_BYTES = {MIB, 4 * MIB, 16 * MIB, 32 * MIB, 64 * MIB};
+
+  /** Bytes per measurement: enough to leave the start behind, small enough for many rounds. */
+  private static final int ROUND_BYTES = 128 * MIB;
+
+  private static final long SLAB_BYTES = 4L * ROUND_BYTES;
+  private static final int GRID_TRIES = 5;
+  private static final String BEST_OF_GRID = "raw-aeron";
+
+  private PullBench() {}
+
+  /** Runs the benchmark; its files live under {@code directory}, which is in shared memory. */
+  public static BenchReport run(Path directory, PrintStream progress) throws IOException {
+    AeronSettings settings = bestOfGrid(directory, progress);
+    List<Reference> sides = new ArrayList<>();
+    try (PrefaultedFile content = new PrefaultedFile(directory.resolve("content"), 64L * MIB, 7)) {
+      sides.add(new KvasirPull(startCluster(directory), content.memory()));
+      sides.add(new RawAeron(settings, directory, ROUND_BYTES, true));
+      sides.add(new RawAeron(settings, directory, ROUND_BYTES, false));
+      sides.add(new JavaTcp(directory, ROUND_BYTES, true));
+      sides.add(new JavaTcp(directory, ROUND_BYTES, false));
+      sides.add(new Memcpy(directory, ROUND_BYTES));
+      Optional<RedisGet> redis = RedisGet.startIfInstalled(directory, ROUND_BYTES);
+      redis.ifPresentOrElse(
+          sides::add,
+          () -> progress.println("bench: redis-server is not installed, so there is no redis-get"));
+      return new BenchReport(BenchReport.Machine.current(), rows(sides, progress));
+    } finally {
+      for (Reference side : sides.reversed()) {
+        side.close();
+      }
+    }
+  }
+
+  private static LocalCluster startCluster(Path directory) throws IOException {
+    return LocalCluster.builder().nodes(2).slabDirectory(directory).slabBytes(SLAB_BYTES).start();
+  }
+
+  private static List<BenchResult> rows(List<Reference> sides, PrintStream progress)
+      throws IOException {
+    List<BenchResult> rows = new ArrayList<>();
+    for (int chunkBytes : CHUNK_BYTES) {
+      int chunks = ROUND_BYTES / chunkBytes;
+      Map<String, double[]> samples = Rounds.measure(sides, chunkBytes, chunks, progress);
+      double[] ours = samplesOf(samples, sides.getFirst());
+      for (Reference rival : sides.subList(1, sides.size())) {
+        double[] theirs = samplesOf(samples, rival);
+        rows.add(
+            rival.name().endsWith("-nocrc")
+                ? BenchResult.throughput(rival.name(), chunkBytes, chunks, theirs)
+                : BenchResult.throughput(
+                    sides.getFirst().name(), chunkBytes, chunks, ours, rival.name(), theirs));
+      }
+    }
+    return rows;
+  }
+
+  private static double[] samplesOf(Map<String, double[]> samples, Reference side) {
+    double[] found = samples.get(side.name());
+    if (found == null) {
+      throw new IllegalStateException("side was not measured: " + side.name());
+    }
+    return found;
+  }
+
+  /** Raw Aeron may choose its settings; a rival that was set up badly would flatter us. */
+  private static AeronSettings bestOfGrid(Path directory, PrintStream progress) throws IOException {
+    AeronSettings best = AeronSettings.GRID.getFirst();
+    double bestSpeed = 0;
+    for (AeronSettings settings : AeronSettings.GRID) {
+      double[] speeds = new double[GRID_TRIES];
+      try (Reference aeron = new RawAeron(settings, directory, ROUND_BYTES, true)) {
+        aeron.deliver(32 * MIB, ROUND_BYTES / (32 * MIB));
+        for (int i = 0; i < GRID_TRIES; i++) {
+          speeds[i] = ROUND_BYTES / (double) aeron.deliver(32 * MIB, ROUND_BYTES / (32 * MIB));
+        }
+      }
+      double speed = Samples.median(speeds);
+      progress.printf("bench: %s %s gives %.2f GB/s%n", BEST_OF_GRID, settings, speed);
+      if (speed > bestSpeed) {
+        bestSpeed = speed;
+        best = settings;
+      }
+    }
+    return best;
+  }
+}

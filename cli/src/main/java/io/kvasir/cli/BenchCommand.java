@@ -1,0 +1,74 @@
+package io.kvasir.cli;
+
+import io.kvasir.benchmarks.BenchReport;
+import io.kvasir.benchmarks.LoadBench;
+import io.kvasir.benchmarks.LookupBench;
+import io.kvasir.benchmarks.PullBench;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code kvasir bench}. */
+@Command(
+    name = "bench",
+    description = "Measure lookup, load or pull beside a reference in the same run.",
+    mixinStandardHelpOptions = true)
+final class BenchCommand implements Callable<Integer> {
+  /** What can be measured. */
+  enum Bench {
+    lookup,
+    load,
+    pull
+  }
+
+  @Parameters(paramLabel = "BENCH", description = "One of: ${COMPLETION-CANDIDATES}")
+  private Bench bench = Bench.lookup;
+
+  @Option(
+      names = "--slab-dir",
+      defaultValue = "/dev/shm",
+      paramLabel = "DIR",
+      description = "Folder for the slabs (default: ${DEFAULT-VALUE}).")
+  private Path slabDirectory = Path.of("/dev/shm");
+
+  @Mixin private JsonOption json = new JsonOption();
+
+  @Override
+  public Integer call() throws IOException {
+    Path directory = Files.createTempDirectory(slabDirectory, "kvasir-bench-");
+    Thread cleaner = Thread.ofPlatform().unstarted(() -> delete(directory));
+    Runtime.getRuntime().addShutdownHook(cleaner);
+    BenchReport report = run(directory, System.err);
+    json.write(report, report::print);
+    return 0;
+  }
+
+  private BenchReport run(Path directory, PrintStream progress) throws IOException {
+    return switch (bench) {
+      case lookup -> LookupBench.run(directory, progress);
+      case load -> LoadBench.run(directory, progress);
+      case pull -> PullBench.run(directory, progress);
+    };
+  }
+
+  /** At the end of the JVM, so also after Ctrl-C. */
+  private static void delete(Path directory) {
+    try (Stream<Path> files = Files.walk(directory)) {
+      List<Path> deepestFirst = files.sorted(Comparator.reverseOrder()).toList();
+      for (Path file : deepestFirst) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException e) {
+      System.err.println("kvasir: files not deleted - directory=" + directory + " cause=" + e);
+    }
+  }
+}
