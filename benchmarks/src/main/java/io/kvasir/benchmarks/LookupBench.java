@@ -79,6 +79,7 @@ public final class LookupBench {
     progress.printf("bench: lookups in random order, seed %d%n", SEED);
     double[] micros = new double[order.length];
     int found = 0;
+    int partial = 0;
     for (int i = -WARM_UP; i < order.length; i++) {
       int number = order[Math.floorMod(i, order.length)];
       BenchPrefix prefix = prefix(number / BRANCHES, number % BRANCHES);
@@ -91,9 +92,12 @@ public final class LookupBench {
           throw new IllegalStateException("KVA-0666 a chunk was local - local=" + result.local());
         }
         found += result.found() == PREFIX_CHUNKS ? 1 : 0;
+        partial += result.partial() ? 1 : 0;
       }
     }
-    progress.printf("bench: %,d of %,d prefixes found whole%n", found, order.length);
+    progress.printf(
+        "bench: %,d of %,d prefixes found whole, %,d lookups without an answer of the index%n",
+        found, order.length, partial);
     return BenchResult.latency("lookup", CHUNK_BYTES, PREFIX_CHUNKS, micros);
   }
 
