@@ -23,6 +23,10 @@ final class ChunkPull {
   final Holders holders;
   final List<Follower> followers = new ArrayList<>(0);
   long pullId = NOT_SENT;
+
+  /** The pull was cancelled because its holder left the cluster, not because nobody wants it. */
+  boolean holderLeft;
+
   private final boolean[] tried;
   private int holder = NO_HOLDER;
   private long version;
@@ -109,6 +113,7 @@ final class ChunkPull {
   void reached(final EndReason reason, final long reachedVersion, final int bytes) {
     failure = reason;
     pullId = NOT_SENT;
+    holderLeft = false;
     // A pull that had all bytes and still failed has nothing to resume.
     final boolean partial = bytes > 0 && bytes < holders.lengthBytes();
     version = partial ? reachedVersion : 0;

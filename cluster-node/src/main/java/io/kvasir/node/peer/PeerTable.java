@@ -17,6 +17,12 @@ public final class PeerTable {
   private final Long2ObjectHashMap<ClusterMember> members = new Long2ObjectHashMap<>();
   private final Long2LongHashMap avoidUntilNs = new Long2LongHashMap(0);
   private List<ClusterMember> all = List.of();
+  private Runnable onChange = () -> {};
+
+  /** Told after every change of members. */
+  void onChange(final Runnable listener) {
+    onChange = listener;
+  }
 
   /** Replaces the members. */
   public void update(final List<ClusterMember> now) {
@@ -28,6 +34,12 @@ public final class PeerTable {
       }
     }
     avoidUntilNs.keySet().removeIfLong(nodeId -> !members.containsKey(nodeId));
+    onChange.run();
+  }
+
+  /** Is it another member of the cluster now? */
+  boolean contains(final long nodeId) {
+    return members.containsKey(nodeId);
   }
 
   /** All members, the local one included. */

@@ -62,6 +62,7 @@ public final class PullCoordinator {
     this.counters = counters;
     this.agent = agent;
     this.clock = clock;
+    peers.onChange(this::leaveDeparted);
   }
 
   /**
@@ -189,6 +190,18 @@ public final class PullCoordinator {
     unwanted.forEachLong(transport::cancel);
   }
 
+  /** Pulls from a holder that has left the cluster need not wait until it proves silent. */
+  private void leaveDeparted() {
+    final LongHashSet vain = new LongHashSet();
+    for (final ChunkPull pull : running.values()) {
+      if (pull.pullId != ChunkPull.NOT_SENT && !peers.contains(pull.holderNodeId())) {
+        pull.holderLeft = true;
+        vain.add(pull.pullId);
+      }
+    }
+    vain.forEachLong(transport::cancel);
+  }
+
   /** Groups what waits by operation and holder, in order, and hands it to the transport. */
   private void send(final long nowNs) {
     record Batch(AcquireOperation operation, long nodeId) {}
@@ -271,7 +284,14 @@ public final class PullCoordinator {
         giveUp(pull, EndReason.DEADLINE);
         return;
       }
-      case CANCELLED, STALE_EPOCH -> {
+      case CANCELLED -> {
+        if (!pull.holderLeft) {
+          giveUp(pull, EndReason.FAILED);
+          return;
+        }
+        pull.reached(EndReason.FAILED, version, bytesReached);
+      }
+      case STALE_EPOCH -> {
         giveUp(pull, EndReason.FAILED);
         return;
       }
