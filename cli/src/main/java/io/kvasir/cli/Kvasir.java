@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Kvasir.Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {BenchCommand.class, ReplayCommand.class})
+    subcommands = {BenchCommand.class, QuickstartCommand.class, ReplayCommand.class})
 public final class Kvasir implements Runnable {
   @Spec private @Nullable CommandSpec spec;
 

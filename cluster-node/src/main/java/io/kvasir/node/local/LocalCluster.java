@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Node processes on loopback that form one cluster, with everything they write in folders that go
  * with them. The processes run the class path and JVM flags of this JVM; they end when this JVM
- * does, however it ends. Not thread-safe, except for {@link #close}.
+ * does, however it ends, unless they were let go of. Not thread-safe, except for {@link #close}.
  *
  * <pre>{@code
  * try (LocalCluster cluster = LocalCluster.builder().nodes(3).slabBytes(64 << 20).start()) {
@@ -112,7 +112,20 @@ public final class LocalCluster implements AutoCloseable {
   }
 
   /**
-   * Stops all nodes and deletes their files, unless they were to be kept. Idempotent.
+   * Lets go of the nodes: {@link #close} leaves them running with their files, and they outlive
+   * this JVM.
+   *
+   * @throws IllegalStateException if they were not started with {@link Builder#detachable}
+   */
+  public synchronized void leaveRunning() {
+    if (!settings.detachable) {
+      throw new IllegalStateException("the nodes end with this JVM");
+    }
+    closed = true;
+  }
+
+  /**
+   * Stops all nodes and deletes their files. Idempotent.
    *
    * @throws IllegalStateException if files could not be deleted
    */
@@ -133,19 +146,17 @@ public final class LocalCluster implements AutoCloseable {
     closed = true;
     nodes.forEach(LocalNode::askToStop);
     nodes.forEach(LocalCluster::endOf);
-    if (!settings.keep) {
-      try {
-        delete(directory);
-        delete(slabDirectory);
-      } catch (final IOException e) {
-        throw new IllegalStateException(
-            "KVA-0123 files not deleted - directory="
-                + directory
-                + " slabDirectory="
-                + slabDirectory
-                + "; delete them by hand",
-            e);
-      }
+    try {
+      delete(directory);
+      delete(slabDirectory);
+    } catch (final IOException e) {
+      throw new IllegalStateException(
+          "KVA-0123 files not deleted - directory="
+              + directory
+              + " slabDirectory="
+              + slabDirectory
+              + "; delete them by hand",
+          e);
     }
   }
 
@@ -184,7 +195,9 @@ public final class LocalCluster implements AutoCloseable {
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
     command.add(NodeMain.class.getName());
-    command.add("--stop-on-stdin-eof");
+    if (!settings.detachable) {
+      command.add("--stop-on-stdin-eof");
+    }
     final List<String> sets = new ArrayList<>();
     sets.add("node.name=" + name(index));
     sets.add("node.run-dir=" + runDirectory(index));
@@ -280,7 +293,7 @@ public final class LocalCluster implements AutoCloseable {
     private long indexBytes = 64L << 20;
     private @Nullable Path directory;
     private @Nullable Path slabDirectory;
-    private boolean keep;
+    private boolean detachable;
     private final List<String> sets = new ArrayList<>();
 
     private Builder() {}
@@ -329,9 +342,9 @@ public final class LocalCluster implements AutoCloseable {
       return this;
     }
 
-    /** Leave run directories and slabs behind. */
-    public Builder keep(final boolean keepFiles) {
-      keep = keepFiles;
+    /** Start nodes that {@link #leaveRunning} can let go of. */
+    public Builder detachable(final boolean wanted) {
+      detachable = wanted;
       return this;
     }
 

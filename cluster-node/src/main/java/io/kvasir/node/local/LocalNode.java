@@ -83,13 +83,9 @@ public final class LocalNode {
     awaitExit(Duration.ofSeconds(10));
   }
 
-  /** Asks the process to stop by closing its standard input. */
+  /** Asks the process to stop in order: SIGTERM. */
   void askToStop() {
-    try {
-      process.getOutputStream().close();
-    } catch (final IOException e) {
-      // It is gone already.
-    }
+    process.destroy();
   }
 
   /** Waits for the process to end; false if it does not. */
