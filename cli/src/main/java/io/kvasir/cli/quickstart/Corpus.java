@@ -91,7 +91,7 @@ final class Corpus {
     } catch (MalformedInputException e) {
       return; // not text
     }
-    for (final String paragraph : BLANK_LINE.split(text)) {
+    for (final String paragraph : BLANK_LINE.splitAsStream(text).toList()) {
       if (paragraph.length() >= PARAGRAPH_CHARS_MIN) {
         final int end = Math.min(paragraph.length(), PARAGRAPH_CHARS_MAX);
         paragraphs.add(tokens(paragraph.substring(0, end) + "\n\n"));

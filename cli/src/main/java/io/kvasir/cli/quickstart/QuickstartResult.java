@@ -5,7 +5,6 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
@@ -74,7 +73,7 @@ public record QuickstartResult(
   }
 
   static QuickstartResult of(List<Measurement> all, double reusableShare, double seconds) {
-    final List<Measurement> covered = all.stream().filter(covered()).toList();
+    final List<Measurement> covered = all.stream().filter(QuickstartResult::isCovered).toList();
     final List<Bucket> buckets = new ArrayList<>();
     for (int i = 0; i + 1 < BUCKET_EDGES.length; i++) {
       final double from = BUCKET_EDGES[i];
@@ -113,8 +112,8 @@ public record QuickstartResult(
     return ttftPrompts == 0 ? 0 : ttftMs.uncached().p50() / ttftMs.cached().p50();
   }
 
-  private static Predicate<Measurement> covered() {
-    return m -> m.promptTokens() >= LONG_PROMPT_TOKENS && m.foundShare() >= MOSTLY_FOUND;
+  private static boolean isCovered(Measurement m) {
+    return m.promptTokens() >= LONG_PROMPT_TOKENS && m.foundShare() >= MOSTLY_FOUND;
   }
 
   private static Ttft ttft(List<Measurement> some) {
