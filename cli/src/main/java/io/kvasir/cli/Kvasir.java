@@ -18,7 +18,14 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Kvasir.Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {BenchCommand.class, QuickstartCommand.class, ReplayCommand.class})
+    subcommands = {
+      QuickstartCommand.class,
+      NodeCommand.class,
+      StatusCommand.class,
+      DoctorCommand.class,
+      ReplayCommand.class,
+      BenchCommand.class
+    })
 public final class Kvasir implements Runnable {
   @Spec private @Nullable CommandSpec spec;
 

@@ -94,6 +94,7 @@ public final class KvasirNode implements AutoCloseable {
       final ClusterIndex index =
           opened(ClusterIndex.start(indexConfig(config, nodeId, transport.endpoint()), feed));
       feed.connect(index);
+      peers.update(index.members()); // the index tells changes only, and alone there are none
       events.feed(feed);
 
       final PullCoordinator pulls =

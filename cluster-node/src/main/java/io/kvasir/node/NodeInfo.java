@@ -1,11 +1,13 @@
 package io.kvasir.node;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a running node says of itself, in the READY line and in {@code node.json} of its run
@@ -31,7 +33,15 @@ public record NodeInfo(
   /** Name of the file in the run directory. */
   public static final String FILE_NAME = "node.json";
 
-  private static final JsonMapper MAPPER = JsonMapper.builder().build();
+  /** Fields are added over time, never left out. */
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder()
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(
+              DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES,
+              DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES,
+              DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .build();
 
   /** One line of JSON. */
   public String toJson() {
@@ -48,7 +58,11 @@ public record NodeInfo(
    * @throws IOException if it is something else
    */
   public static NodeInfo fromJson(final String json) throws IOException {
-    return MAPPER.readValue(json, NodeInfo.class);
+    final @Nullable NodeInfo info = MAPPER.readValue(json, NodeInfo.class);
+    if (info == null) {
+      throw new IOException("no JSON object: " + json);
+    }
+    return info;
   }
 
   /** Reads the file of a node, which may be gone by now. */

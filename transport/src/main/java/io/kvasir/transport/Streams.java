@@ -10,7 +10,8 @@ final class Streams {
   /** Segments. */
   static final int DATA = 2;
 
-  private static final int CONTROL_TERM_BYTES = 256 * 1024;
+  static final int CONTROL_TERM_BYTES = 256 * 1024;
+
   private static final int CONTROL_MTU_MAX_BYTES = 8_192;
   private static final int MTU_LOOPBACK_BYTES = 65_504;
   private static final int MTU_DEFAULT_BYTES = 1_408;

@@ -50,6 +50,7 @@ public record TransportConfig(
   static final int MTU_MAX_BYTES = 65_504;
   static final int TERM_MIN_BYTES = 256 * 1024;
   static final int TERM_MAX_BYTES = 1 << 30;
+  private static final long LOG_METADATA_BYTES = 4096;
 
   public TransportConfig {
     List<String> problems = new ArrayList<>();
@@ -102,6 +103,16 @@ public record TransportConfig(
 
   private static void positive(List<String> problems, String name, Duration value) {
     check(problems, value.isPositive(), name + "=" + value + " must be positive");
+  }
+
+  /**
+   * Room that log buffers take in the Aeron directory while there are sessions with this many
+   * peers: three terms and a page of metadata per publication and image, control and data, once
+   * they have been written through.
+   */
+  public static long logBufferBytes(int termBytes, int peers) {
+    long onePair = 3L * (termBytes + Streams.CONTROL_TERM_BYTES) + 2 * LOG_METADATA_BYTES;
+    return 2 * onePair * peers;
   }
 
   /**

@@ -39,8 +39,11 @@ public final class NodeProbe {
     final FrameWriter writer = new FrameWriter(PENDING_BYTES_MAX);
     try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
         Selector selector = Selector.open()) {
-      channel.connect(UnixDomainSocketAddress.of(socket));
       channel.configureBlocking(false);
+      // A blocking connect would wait without limit for a node that does not accept.
+      if (!channel.connect(UnixDomainSocketAddress.of(socket))) {
+        throw new IOException("the node does not accept connections - socket=" + socket);
+      }
       channel.register(selector, SelectionKey.OP_READ);
       JsonBody.encode(writer, MessageType.HELLO, 1, hello().getBytes(StandardCharsets.UTF_8));
       EmptyBody.encode(writer, MessageType.STATS, 2);

@@ -88,8 +88,8 @@ public final class Store implements AutoCloseable {
     try {
       OwnerOnly.createDirectories(config.runDirectory());
       OwnerOnly.createDirectories(config.slabDirectory());
-      locks.add(LockFile.acquire(config.runDirectory(), "node.lock"));
-      locks.add(LockFile.acquire(config.slabDirectory(), "slab.lock"));
+      locks.add(LockFile.acquire(config.runDirectory(), StoreConfig.RUN_LOCK_FILE));
+      locks.add(LockFile.acquire(config.slabDirectory(), StoreConfig.SLAB_LOCK_FILE));
       StoreCounters counters = new StoreCounters();
       StoreOpener.Opened parts = new StoreOpener(config, environment, counters).open();
       return new Store(config, listener, wakeOwner, environment, counters, parts, locks, startedNs);

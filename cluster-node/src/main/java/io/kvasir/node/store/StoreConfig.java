@@ -37,6 +37,11 @@ public record StoreConfig(
     int checksumThreads,
     Duration quarantineGrace,
     boolean poisonFreedSlots) {
+  /** File in the run directory that is locked while a store is open. */
+  public static final String RUN_LOCK_FILE = "node.lock";
+
+  /** File in the slab directory that is locked while a store is open. */
+  public static final String SLAB_LOCK_FILE = "slab.lock";
 
   static final long SEGMENT_BYTES_MAX = 1L << 30;
   static final int MAX_CHUNKS_MAX = 1 << 27;

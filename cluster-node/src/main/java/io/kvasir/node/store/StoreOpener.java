@@ -29,9 +29,6 @@ final class StoreOpener {
   private static final String OWN_FILES =
       "{slab-????????????????-????.seg,slots.kv,directory.kv,namespaces.kv,namespaces.kv.new}";
 
-  private static final long DIRECTORY_BYTES_PER_CHUNK = 96;
-  private static final long DIRECTORY_BYTES_FIXED = 1 << 20;
-
   private final StoreConfig config;
   private final StoreEnvironment environment;
   private final StoreCounters counters;
@@ -188,23 +185,21 @@ final class StoreOpener {
 
   /** Refuses before anything is written if the files will not fit, naming the sum. */
   private void checkSpace() throws IOException {
-    long tableBytes = SlotTable.fileBytes(config.maxChunks());
-    long directoryBytes = DIRECTORY_BYTES_FIXED + DIRECTORY_BYTES_PER_CHUNK * config.maxChunks();
-    long sum = config.slabBytes() + tableBytes + directoryBytes;
+    StoreFootprint footprint = StoreFootprint.of(config.slabBytes(), config.maxChunks());
     FileStore fileStore = Files.getFileStore(slabDirectory);
     long usable = fileStore.getUsableSpace();
-    if (sum > usable) {
+    if (footprint.sumBytes() > usable) {
       throw new StoreException(
           "KVA-0205 store does not fit on its file system - directory="
               + slabDirectory
               + " slabBytes="
-              + config.slabBytes()
+              + footprint.slabBytes()
               + " slotTableBytes="
-              + tableBytes
+              + footprint.slotTableBytes()
               + " directoryBytes="
-              + directoryBytes
+              + footprint.directoryBytes()
               + " sum="
-              + sum
+              + footprint.sumBytes()
               + " (limit="
               + usable
               + " usable bytes); lower store.slab-bytes or store.max-chunks, free space, or enlarge"

@@ -1,0 +1,4 @@
+@NullMarked
+package io.kvasir.cli.doctor;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.kvasir.cli.text;
+
+import org.jspecify.annotations.NullMarked;
