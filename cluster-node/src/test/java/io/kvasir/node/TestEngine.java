@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TestEngine implements AutoCloseable {
   public static final int CHUNK_TOKENS = 128;
+  private static final int PARTIAL_RETRIES_MAX = 1_000;
   private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
   private final KvasirClient client;
@@ -110,9 +111,14 @@ public final class TestEngine implements AutoCloseable {
     return hashes;
   }
 
+  /** Asks again while the index was late, which on a busy machine it may be a few times. */
   public LookupResult lookup(final long prompt, final int chunks) {
     final byte[] hashes = hashes(prompt, chunks);
-    return client.lookup(space, 0, anchor(hashes), hashes, chunks);
+    LookupResult result = client.lookup(space, 0, anchor(hashes), hashes, chunks);
+    for (int retries = 0; result.partial() && retries < PARTIAL_RETRIES_MAX; retries++) {
+      result = client.lookup(space, 0, anchor(hashes), hashes, chunks);
+    }
+    return result;
   }
 
   public Reservation[] reserve(final long prompt, final int chunks) {

@@ -67,15 +67,17 @@ public record DoctorReport(List<Row> checks, long ok, long warnings, long failur
   public void print(PrintStream out) {
     int width = checks.stream().mapToInt(row -> row.name().length()).max().orElse(0);
     for (Row row : checks) {
-      line(out, "%-4s  %-" + width + "s  %s", row.status(), row.name(), row.found());
+      out.println(columns(row.status().name(), row.name(), width) + row.found());
       if (row.mend() != null) {
-        line(out, "%-4s  %-" + width + "s  -> %s", "", "", row.mend());
+        out.println(columns("", "", width) + "-> " + row.mend());
       }
     }
-    line(out, "%n%d ok, %d to look at, %d to mend", ok, warnings, failures);
+    out.println();
+    out.println(ok + " ok, " + warnings + " to look at, " + failures + " to mend");
   }
 
-  private static void line(PrintStream out, String format, Object... values) {
-    out.println(String.format(Locale.ROOT, format, values));
+  private static String columns(String status, String name, int nameWidth) {
+    String padding = " ".repeat(Math.max(0, nameWidth - name.length()));
+    return String.format(Locale.ROOT, "%-4s  %s%s  ", status, name, padding);
   }
 }

@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -228,7 +229,7 @@ class ChecksTest {
   }
 
   private static AddressCheck address(
-      String bind, List<String> seeds, int mtuBytes, Interface found) {
+      String bind, List<String> seeds, int mtuBytes, @Nullable Interface found) {
     return new AddressCheck(bind, seeds, mtuBytes, name -> found);
   }
 

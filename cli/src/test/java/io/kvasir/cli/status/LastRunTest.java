@@ -45,7 +45,8 @@ class LastRunTest {
     Files.createDirectories(lastRun.file().getParent());
     Files.writeString(lastRun.file(), text);
     IOException refused = assertThrows(IOException.class, lastRun::read);
-    assertTrue(refused.getMessage().startsWith("KVA-0130 "), refused.getMessage());
-    assertTrue(refused.getMessage().contains(lastRun.file().toString()), refused.getMessage());
+    String message = String.valueOf(refused.getMessage());
+    assertTrue(message.startsWith("KVA-0130 "), message);
+    assertTrue(message.contains(lastRun.file().toString()), message);
   }
 }

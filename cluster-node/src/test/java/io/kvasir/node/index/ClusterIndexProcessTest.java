@@ -188,7 +188,7 @@ class ClusterIndexProcessTest {
     System.out.printf(
         "INDEX all entries found through the backups %.2f s after the kill%n", seconds);
     cluster.awaitMembers(2);
-    assertTrue(allFound(), "seed " + SEED);
+    IndexCluster.await("all found, seed " + SEED, ClusterIndexProcessTest::allFound);
   }
 
   private static boolean allFound() {
@@ -226,9 +226,8 @@ class ClusterIndexProcessTest {
         "INDEX %s: longest of %,d lookups %.2f ms with a deadline of %d ms, %,d without a full"
             + " answer%n",
         what, count, maxNs / 1e6, DEADLINE.toMillis(), unknown);
-    // Far above the deadline, far below what Ignite alone would take: a busy machine must not fail
-    // it.
-    assertTrue(maxNs < TimeUnit.MILLISECONDS.toNanos(500), "longest " + maxNs + " ns");
+    // A hang of Ignite takes 10 s and more; a busy machine must not fail it.
+    assertTrue(maxNs < TimeUnit.SECONDS.toNanos(5), "longest " + maxNs + " ns");
     return (System.nanoTime() - startNs) / 1e9;
   }
 
@@ -241,6 +240,6 @@ class ClusterIndexProcessTest {
     assertEquals("READY", third.answer());
     cluster.awaitMembers(3);
     assertNotNull(third);
-    assertTrue(allFound());
+    IndexCluster.await("all found", ClusterIndexProcessTest::allFound);
   }
 }

@@ -166,11 +166,7 @@ class ClusterIndexTest {
     IndexCluster.await("repaired", () -> IndexCluster.lookup(index(1), key, key.w0()) == null);
   }
 
-  @Test
-  void shouldSpreadPartitionsAndKeepCopiesInDifferentZones() {
-    final Ignite ignite = life(0).ignite();
-    final Affinity<byte[]> affinity = ignite.affinity(IgniteSettings.CACHE);
-    assertEquals(GroupAffinity.PARTITIONS, affinity.partitions());
+  private static boolean isSpread(final Affinity<byte[]> affinity) {
     final int[] primaries = new int[4];
     for (int partition = 0; partition < affinity.partitions(); partition++) {
       final List<ClusterNode> owners =
@@ -181,11 +177,17 @@ class ClusterIndexTest {
       assertNotNull(primary);
       primaries[(int) primary.nodeId()]++;
     }
-    for (int node = 1; node <= 3; node++) {
-      assertTrue(
-          primaries[node] > GroupAffinity.PARTITIONS / 6,
-          () -> "primaries " + Arrays.toString(primaries));
-    }
+    System.out.println("INDEX primaries by node " + Arrays.toString(primaries));
+    return Arrays.stream(primaries, 1, 4).min().orElse(0) > GroupAffinity.PARTITIONS / 6;
+  }
+
+  @Test
+  void shouldSpreadPartitionsAndKeepCopiesInDifferentZones() {
+    final Ignite ignite = life(0).ignite();
+    final Affinity<byte[]> affinity = ignite.affinity(IgniteSettings.CACHE);
+    assertEquals(GroupAffinity.PARTITIONS, affinity.partitions());
+    // Another test may have restarted a node just before.
+    IndexCluster.await("each node is primary of its share", () -> isSpread(affinity));
     final ChunkKey one = IndexCluster.key(random);
     final ChunkKey two = IndexCluster.key(random);
     assertEquals(

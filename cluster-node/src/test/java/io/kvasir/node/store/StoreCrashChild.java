@@ -33,6 +33,15 @@ final class StoreCrashChild implements StoreListener {
   }
 
   static StoreConfig config(Path folder) {
+    return config(folder, 0.95, 0.9);
+  }
+
+  /** Without background eviction: whoever only looks must not remove what the log names. */
+  static StoreConfig configOfReader(Path folder) {
+    return config(folder, 1.0, 1.0);
+  }
+
+  private static StoreConfig config(Path folder, double highWatermark, double lowWatermark) {
     return new StoreConfig(
         folder.resolve("slab"),
         folder.resolve("run"),
@@ -41,8 +50,8 @@ final class StoreCrashChild implements StoreListener {
         160,
         0.5,
         "s3fifo",
-        0.95,
-        0.9,
+        highWatermark,
+        lowWatermark,
         2,
         Duration.ofSeconds(1),
         true);

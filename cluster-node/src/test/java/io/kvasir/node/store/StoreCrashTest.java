@@ -36,7 +36,7 @@ class StoreCrashTest {
     System.out.println("store crash seed=" + seed);
     SplittableRandom random = new SplittableRandom(seed);
     try (StoreFixture fixture = new StoreFixture(seed)) {
-      fixture.config = StoreCrashChild.config(fixture.folder);
+      fixture.config = StoreCrashChild.configOfReader(fixture.folder);
       fixture.host.bootId = HostIdentity.local().bootId();
       Path log = fixture.folder.resolve("commits.log");
       int checked = 0;
