@@ -15,7 +15,7 @@ public record AeronSettings(ThreadingMode mode, int mtuBytes, int termBytes, int
   private static final int LOOPBACK_MTU = 65_504;
   private static final int MIB = 1 << 20;
 
-  /** Small and fixed: what DESIGN measured as the neighbourhood of the best on few cores. */
+  /** Small and fixed: the neighbourhood of what was fastest on few cores. */
   public static final List<AeronSettings> GRID =
       List.of(
           new AeronSettings(ThreadingMode.INVOKER, LOOPBACK_MTU, 2 * MIB, MIB),
