@@ -48,9 +48,9 @@ class ArchitectureTest {
       node.config,
       node.store,            placement
       node.index,            placement
-      node.peer,             node.store node.index transport placement
+      node.peer,             node.store node.index transport connectors.protocol placement
       node.engine,           node.store node.index node.peer connectors.protocol placement
-      node.local,            node.config
+      node.local,            node node.config connectors.protocol
       node,                  node.config node.store node.index node.peer node.engine \
       transport connectors.protocol placement
       benchmarks.reference,
