@@ -4,22 +4,24 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.kvasir.node.KvasirNode;
+import io.kvasir.node.config.NodeConfig;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
-import net.openhft.chronicle.map.ChronicleMap;
-import org.apache.ignite.Ignite;
-import org.apache.ignite.Ignition;
-import org.apache.ignite.configuration.IgniteConfiguration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Chronicle's analytics and Ignite's update notifier are on by default; {@code jvm.options} turns
- * them off, and here both libraries start with those flags.
+ * them off, and here a node runs with those flags.
  */
 class NothingPhonesHomeTest {
   /** Reserved by RFC 6761: no resolver ever answers it. */
@@ -35,21 +37,26 @@ class NothingPhonesHomeTest {
   }
 
   @Test
-  void shouldResolveNoForeignNameWhenTheLibrariesStart(@TempDir Path folder) throws Exception {
-    IgniteConfiguration configuration = new IgniteConfiguration();
-    configuration.setWorkDirectory(folder.resolve("ignite").toString());
-    configuration.setLocalHost("127.0.0.1");
-    try (Ignite ignite = Ignition.start(configuration);
-        ChronicleMap<byte[], byte[]> map =
-            ChronicleMap.of(byte[].class, byte[].class)
-                .entries(100)
-                .averageKeySize(32)
-                .averageValueSize(64)
-                .createPersistedTo(folder.resolve("map").toFile())) {
-      map.put(new byte[32], new byte[64]);
-      assertTrue(ignite.cluster().state().active());
+  void shouldResolveNoForeignNameWhenANodeRuns(@TempDir Path folder) throws Exception {
+    NodeConfig config =
+        NodeConfig.load(
+            null,
+            Map.of(),
+            List.of(
+                "node.run-dir=" + folder.resolve("run"),
+                "store.slab-dir=" + folder.resolve("slab"),
+                "store.slab-bytes=16MiB",
+                "cluster.discovery-port=0",
+                "cluster.communication-port=0",
+                "cluster.seeds=",
+                "transport.port=0",
+                "transport.aeron-dir=" + folder.resolve("aeron")));
+    List<Throwable> failures = new CopyOnWriteArrayList<>();
+    try (KvasirNode node = KvasirNode.start(config, failures::add)) {
+      assertTrue(Files.exists(Path.of(node.info().engineSocket())));
       assertNoForeignLookupFor(WATCHED);
     }
+    assertEquals(List.of(), failures);
   }
 
   private static void assertNoForeignLookupFor(Duration time) throws UnknownHostException {
