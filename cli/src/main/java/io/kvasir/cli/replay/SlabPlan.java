@@ -16,6 +16,8 @@ record SlabPlan(long slabBytes, int chunksMax) {
 
   private static final long SLAB_BYTES_MIN = 64L << 20;
 
+  private static final long ROUND_BYTES = 1L << 20;
+
   /** Free room, so that the high watermark is never reached: nothing must be evicted. */
   private static final double HEADROOM = 1.25;
 
@@ -41,7 +43,7 @@ record SlabPlan(long slabBytes, int chunksMax) {
     long slabBytes =
         capacity != null
             ? capacity
-            : Math.max(SLAB_BYTES_MIN, (long) (blocks * slotBytes * HEADROOM));
+            : Math.max(SLAB_BYTES_MIN, roundUp((long) (blocks * slotBytes * HEADROOM)));
     long sum = Math.multiplyExact(slabBytes, options.nodes());
     Files.createDirectories(options.slabDirectory());
     long usable = Files.getFileStore(options.slabDirectory()).getUsableSpace();
@@ -63,5 +65,9 @@ record SlabPlan(long slabBytes, int chunksMax) {
     int chunksMax =
         (int) Math.min(slabBytes / slotBytes + 1_024, (long) (blocks * HEADROOM) + 1_024);
     return new SlabPlan(slabBytes, chunksMax);
+  }
+
+  private static long roundUp(long bytes) {
+    return (bytes + ROUND_BYTES - 1) / ROUND_BYTES * ROUND_BYTES;
   }
 }
