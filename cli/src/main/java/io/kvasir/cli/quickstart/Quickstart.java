@@ -72,6 +72,7 @@ public final class Quickstart {
             LocalCluster.builder()
                 .nodes(nodes)
                 .slabBytes(SLAB_BYTES_MIN + requests * SLAB_BYTES_PER_REQUEST)
+                .shortLived()
                 .detachable(keep)
                 .start();
         Engines engines = Engines.start(cluster)) {

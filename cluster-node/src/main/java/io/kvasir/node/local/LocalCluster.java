@@ -191,6 +191,7 @@ public final class LocalCluster implements AutoCloseable {
       }
     }
     command.add("-Xmx" + settings.heapBytes);
+    command.addAll(settings.jvmFlags);
     command.add("-XX:+ExitOnOutOfMemoryError");
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
@@ -294,6 +295,7 @@ public final class LocalCluster implements AutoCloseable {
     private @Nullable Path directory;
     private @Nullable Path slabDirectory;
     private boolean detachable;
+    private final List<String> jvmFlags = new ArrayList<>();
     private final List<String> sets = new ArrayList<>();
 
     private Builder() {}
@@ -307,6 +309,15 @@ public final class LocalCluster implements AutoCloseable {
     /** Slab of each node. */
     public Builder slabBytes(final long bytes) {
       slabBytes = bytes;
+      return this;
+    }
+
+    /**
+     * Nodes that live for a minute: the quick compiler alone and one collector thread. Compiling
+     * Ignite well takes two cores longer than that, and lookups wait for it meanwhile.
+     */
+    public Builder shortLived() {
+      jvmFlags.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
       return this;
     }
 
