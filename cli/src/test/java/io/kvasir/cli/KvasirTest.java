@@ -1,10 +1,12 @@
 package io.kvasir.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class KvasirTest {
   @ParameterizedTest
@@ -16,5 +18,15 @@ class KvasirTest {
   @Test
   void shouldAskForACommandWhenNoneIsGiven() {
     assertEquals(2, Kvasir.execute());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"no-such-directory/result.json", ".", "/proc/version/result.json"})
+  void shouldRefuseAJsonFileThatCannotBeWrittenBeforeTheWork(String file) {
+    Output output = Output.of("doctor", "--json", file);
+
+    assertEquals(2, output.exitCode());
+    assertEquals("", output.out());
+    assertTrue(output.err().contains("KVA-0140"), output.err());
   }
 }
