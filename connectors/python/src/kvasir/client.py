@@ -1,0 +1,564 @@
+"""An engine's connection to the node on its host.
+
+Control frames over a Unix-domain socket, bytes in the node's slab, which is mapped. Requests return
+a ``concurrent.futures.Future`` at once: poll it with ``done()`` or wait with ``result()``. Every
+future ends within its time limit; any ``KvasirError`` in it means a miss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kvasir import protocol
+from kvasir.connection import Connection, Decoder, Encoder, T
+from kvasir.errors import KvasirError, NodeUnavailableError
+from kvasir.identity import EngineIdentity, SpaceRequest
+from kvasir.protocol import (
+    Acquired,
+    CommittedEntry,
+    EndReason,
+    Found,
+    Frame,
+    MalformedFrameError,
+    MessageType,
+    ReadyEntry,
+    ReleaseStatus,
+    ReserveStatus,
+    Run,
+)
+from kvasir.slab import SegmentFile, Slab
+
+_DEADLINE_GRACE_S = 0.5
+"""How long after its own deadline the node may tell the end of an acquisition."""
+
+_INDEX_LIMIT_S = 1.0
+"""The node answers COMMIT after this time even if the index does not."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """A registered namespace. Valid on the client that registered it and nowhere else.
+
+    Attributes:
+        client: the client it belongs to.
+        id: id on the wire.
+        epoch: the namespace's epoch when it was registered.
+        request: what was registered.
+    """
+
+    client: Client
+    id: int
+    epoch: int
+    request: SpaceRequest
+
+
+@dataclass(frozen=True)
+class LoadedChunk:
+    """A resident, pinned chunk.
+
+    Attributes:
+        index: index within the acquired run.
+        memory: the bytes in the node's slab, read-only; they hold until the acquisition is released
+            or the connection is lost, and a copy counts only once the release has said so.
+        place: slot, segment, offset, version and source.
+    """
+
+    index: int
+    memory: memoryview
+    place: ReadyEntry
+
+
+class Reservation(NamedTuple):
+    """Outcome of a reservation for one chunk.
+
+    Attributes:
+        status: ``RESERVED``, or why not.
+        slot: the slot to commit or abort.
+        segment: segment of the slab.
+        segment_offset: offset in it, in bytes.
+        memory: where to write, as long as the space's chunks; empty unless reserved.
+    """
+
+    status: ReserveStatus
+    slot: int
+    segment: int
+    segment_offset: int
+    memory: memoryview
+
+    @property
+    def is_reserved(self) -> bool:
+        """May the engine write?"""
+        return self.status == ReserveStatus.RESERVED
+
+
+class Acquisition:
+    """Chunks on their way into the slab, in order, pinned until ``release``. Thread-safe.
+
+    Must be released exactly once, also when it failed or nothing came.
+    """
+
+    def __init__(self, client: Client, space: Space, run: Run, deadline: float) -> None:
+        self._client = client
+        self._space = space
+        self._run = run
+        self._deadline = deadline
+        self._changed = threading.Condition()
+        self._chunks: list[LoadedChunk] = []
+        self._limit = 0
+        self._end: EndReason | None = None
+        self._error: KvasirError | None = None
+        self._released = False
+        self.acquired: Future[Acquired] = Future()
+
+    @property
+    def end_reason(self) -> EndReason | None:
+        """Why no more chunks will come; None while some may."""
+        with self._changed:
+            return self._end
+
+    @property
+    def is_done(self) -> bool:
+        """Will no more chunks come, for whatever reason? Never waits."""
+        with self._changed:
+            return self._end is not None or self._error is not None
+
+    @property
+    def chunks(self) -> list[LoadedChunk]:
+        """What is resident now; empty once the connection is lost. Never waits."""
+        with self._changed:
+            return [] if self._error is not None else list(self._chunks)
+
+    def __iter__(self) -> Iterator[LoadedChunk]:
+        """Gives the chunks as they come and stops at the end.
+
+        Raises:
+            KvasirError: refused, or the node is gone; all chunks given before are void.
+        """
+        index = 0
+        while True:
+            with self._changed:
+                while len(self._chunks) <= index and self._end is None and self._error is None:
+                    self._changed.wait()  # ends: the client's thread keeps the deadline
+                if self._error is not None:
+                    raise self._error
+                if len(self._chunks) <= index:
+                    return
+                chunk = self._chunks[index]
+            index += 1
+            yield chunk
+
+    def release(self) -> Future[bool]:
+        """Ends the acquisition; its memory must no longer be read. What is not ready is given up.
+
+        Returns:
+            True if the load counts: all its chunks were valid the whole time. On False or an error
+            whatever was copied out must be thrown away.
+
+        Raises:
+            ValueError: it was released before.
+        """
+        with self._changed:
+            if self._released:
+                raise ValueError("KVA-0567 acquisition released twice; release it once")
+            self._released = True
+        outcome: Future[bool] = Future()
+        outcome.set_running_or_notify_cancel()
+        self.acquired.add_done_callback(lambda acquired: self._send_release(acquired, outcome))
+        return outcome
+
+    def on_acquired(self, acquired: Acquired) -> None:
+        """Takes the answer to ACQUIRE. For the client."""
+        if acquired.chunks > self._run.count:
+            raise MalformedFrameError(f"chunks={acquired.chunks} asked={self._run.count}")
+        self._limit = acquired.chunks
+
+    def on_ready(self, first_index: int, entries: Sequence[ReadyEntry], slab: Slab) -> None:
+        """Takes the entries of a READY. For the client."""
+        with self._changed:
+            if (
+                self._end is not None
+                or first_index != len(self._chunks)
+                or len(entries) > self._limit - first_index
+            ):
+                raise MalformedFrameError(f"READY firstIndex={first_index} count={len(entries)}")
+            for entry in entries:
+                if not 1 <= entry.length_bytes <= self._space.request.chunk_bytes:
+                    raise MalformedFrameError(f"READY lengthBytes={entry.length_bytes}")
+                memory = _view(slab, entry.segment, entry.segment_offset, entry.length_bytes)
+                self._chunks.append(LoadedChunk(len(self._chunks), memory.toreadonly(), entry))
+            self._changed.notify_all()
+
+    def on_end(self, ready_chunks: int, reason: EndReason) -> None:
+        """Takes an ACQUIRE_END. For the client."""
+        with self._changed:
+            if self._end is not None or ready_chunks != len(self._chunks):
+                raise MalformedFrameError(f"ACQUIRE_END readyChunks={ready_chunks}")
+            self._end = reason
+            self._changed.notify_all()
+
+    def on_failed(self, error: KvasirError) -> None:
+        """The request was refused or the node is gone. For the client."""
+        with self._changed:
+            self._error = error
+            self._changed.notify_all()
+
+    def is_late(self, now: float) -> bool:
+        """Has the node missed the deadline? For the client."""
+        with self._changed:
+            return self._end is None and self._error is None and self._deadline < now
+
+    def _send_release(self, acquired: Future[Acquired], outcome: Future[bool]) -> None:
+        error = acquired.exception()
+        if error is not None:
+            outcome.set_exception(error)
+            return
+        released = self._client.send_release(acquired.result().acquire_id)
+        released.add_done_callback(lambda done: _copy_outcome(done, outcome))
+
+
+class Client:
+    """A connection, greeted and mapped. Thread-safe.
+
+    After a ``NodeUnavailableError`` it is of no more use: close it and connect anew; spaces, slots
+    and acquisitions do not survive. Use ``kvasir.link.NodeLink`` for one that comes back by itself.
+    """
+
+    def __init__(self, socket_path: Path, identity: EngineIdentity, timeout_s: float = 2.0) -> None:
+        """Connects, says HELLO and maps the slab.
+
+        Args:
+            socket_path: ``engine.sock`` in the node's run directory.
+            identity: who connects.
+            timeout_s: limit of this call and of every later one that names no limit of its own.
+
+        Raises:
+            NodeUnavailableError: there is no node, or its slab cannot be mapped.
+            RefusedError: the node refuses the engine.
+        """
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._acquisitions: dict[int, Acquisition] = {}
+        self._asked: set[Acquisition] = set()
+        self._slab: Slab | None = None
+        self._closed = threading.Event()
+        self.identity = identity
+        self.incarnation = ""
+        self._connection = Connection(socket_path, self, timeout_s)
+        try:
+            hello = self._call(
+                MessageType.HELLO,
+                lambda i: protocol.encode_json(MessageType.HELLO, i, identity.to_json()),
+                self._on_hello_ok,
+            )
+            self._slab = Slab(hello.result())
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """False once the connection is lost or closed."""
+        return self._connection.is_open
+
+    @property
+    def slab(self) -> Slab:
+        """The mapped slab. Writing is allowed in reserved slots only."""
+        assert self._slab is not None  # set by the constructor
+        return self._slab
+
+    def wait_closed(self, timeout_s: float) -> bool:
+        """Waits until the connection is lost or closed; False if it is still open."""
+        return self._closed.wait(timeout_s)
+
+    def register(self, request: SpaceRequest) -> Future[Space]:
+        """Registers a namespace. LAYOUT_MISMATCH: the node knows it with another chunk size."""
+        return self._call(
+            MessageType.REGISTER,
+            lambda i: protocol.encode_json(MessageType.REGISTER, i, request.to_json()),
+            lambda frame: self._on_registered(frame, request),
+        )
+
+    def lookup(self, space: Space, run: Run, local_only: bool = False) -> Future[Found]:
+        """Asks how many leading chunks of a run exist. A hint: nothing is pinned."""
+        self._check_own(space)
+
+        def decode(frame: Frame) -> Found:
+            found = protocol.decode_found(frame)
+            if found.found > run.count:
+                raise MalformedFrameError(f"found={found.found} asked={run.count}")
+            return found
+
+        return self._call(
+            MessageType.LOOKUP,
+            lambda i: protocol.encode_lookup(i, space.id, space.epoch, run, local_only),
+            decode,
+        )
+
+    def acquire(self, space: Space, run: Run, deadline_s: float) -> Acquisition:
+        """Makes leading chunks of a run resident and pins them.
+
+        Args:
+            space: of this client.
+            run: the chunks.
+            deadline_s: after it the node gives up what is missing; 1 ms to 10 minutes.
+        """
+        self._check_own(space)
+        deadline_ms = min(max(round(deadline_s * 1000), 1), protocol.DEADLINE_MS_MAX)
+        limit_s = deadline_ms / 1000 + _DEADLINE_GRACE_S
+        acquisition = Acquisition(self, space, run, time.monotonic() + limit_s)
+        with self._lock:
+            self._asked.add(acquisition)
+
+        def decode(frame: Frame) -> Acquired:
+            acquired = protocol.decode_acquired(frame)
+            acquisition.on_acquired(acquired)
+            with self._lock:
+                if acquired.acquire_id in self._acquisitions:
+                    raise MalformedFrameError(f"acquireId={acquired.acquire_id} twice")
+                self._acquisitions[acquired.acquire_id] = acquisition
+            return acquired
+
+        acquisition.acquired = self._call(
+            MessageType.ACQUIRE,
+            lambda i: protocol.encode_acquire(i, deadline_ms, space.id, space.epoch, run),
+            decode,
+            limit_s,
+        )
+        acquisition.acquired.add_done_callback(lambda done: self._on_asked(acquisition, done))
+        return acquisition
+
+    def reserve(self, space: Space, run: Run) -> Future[list[Reservation]]:
+        """Asks for slots to write chunks into; one outcome per chunk, in order."""
+        self._check_own(space)
+
+        def decode(frame: Frame) -> list[Reservation]:
+            entries = protocol.decode_reserved(frame)
+            _check_count(run.count, len(entries))
+            return [self._reservation(space, entry) for entry in entries]
+
+        return self._call(
+            MessageType.RESERVE,
+            lambda i: protocol.encode_reserve(i, space.id, space.epoch, run),
+            decode,
+        )
+
+    def commit(
+        self, space: Space, slots: Sequence[int], await_index: bool = False
+    ) -> Future[list[CommittedEntry]]:
+        """Commits slots; one outcome per slot, in order. All writes into them must have finished.
+
+        Args:
+            space: of this client.
+            slots: at least one.
+            await_index: answer when the cluster's index names this node as a holder, or after 1 s.
+        """
+        self._check_own(space)
+        asked = list(slots)
+
+        def decode(frame: Frame) -> list[CommittedEntry]:
+            entries = protocol.decode_committed(frame)
+            if [entry.slot for entry in entries] != asked:
+                raise MalformedFrameError("COMMITTED names other slots")
+            return entries
+
+        return self._call(
+            MessageType.COMMIT,
+            lambda i: protocol.encode_commit(i, space.id, space.epoch, asked, await_index),
+            decode,
+            self._timeout_s + (_INDEX_LIMIT_S if await_index else 0.0),
+        )
+
+    def abort(self, space: Space, slots: Sequence[int]) -> Future[None]:
+        """Gives reserved slots back; the engine no longer writes into them."""
+        self._check_own(space)
+        asked = list(slots)
+
+        def decode(frame: Frame) -> None:
+            _check_count(len(asked), len(protocol.decode_aborted(frame)))
+
+        return self._call(
+            MessageType.ABORT,
+            lambda i: protocol.encode_abort(i, space.id, space.epoch, asked),
+            decode,
+        )
+
+    def stats(self) -> Future[dict[str, Any]]:
+        """The node's counters; ``docs/reference/stats.md`` names them."""
+        return self._call(
+            MessageType.STATS,
+            lambda i: protocol.encode_empty(MessageType.STATS, i),
+            protocol.decode_json,
+        )
+
+    def goodbye(self) -> None:
+        """Takes leave and closes. A node that has already gone is fine."""
+        with contextlib.suppress(KvasirError):
+            self._call(
+                MessageType.GOODBYE,
+                lambda i: protocol.encode_empty(MessageType.GOODBYE, i),
+                protocol.decode_empty,
+            ).result()
+        self.close()
+
+    def close(self) -> None:
+        """Closes the socket and ends the thread; views of the slab stay valid. May be repeated."""
+        self._connection.close()
+        if self._slab is not None:
+            self._slab.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.goodbye()
+
+    def send_release(self, acquire_id: int) -> Future[bool]:
+        """Sends RELEASE. For ``Acquisition``."""
+
+        def decode(frame: Frame) -> bool:
+            released = protocol.decode_released(frame)
+            if released.acquire_id != acquire_id:
+                raise MalformedFrameError(f"acquireId={released.acquire_id} asked={acquire_id}")
+            with self._lock:
+                acquisition = self._acquisitions.pop(acquire_id, None)
+            if acquisition is not None and not acquisition.is_done:
+                raise MalformedFrameError(f"acquireId={acquire_id} released without an end")
+            return released.status == ReleaseStatus.OK
+
+        return self._call(
+            MessageType.RELEASE, lambda i: protocol.encode_release(i, acquire_id), decode
+        )
+
+    def on_push(self, frame: Frame) -> None:
+        """Takes a push. For ``Connection``."""
+        if frame.type == MessageType.READY:
+            ready = protocol.decode_ready(frame)
+            acquisition = self._acquisition(ready.acquire_id)
+            acquisition.on_ready(ready.first_index, ready.entries, self.slab)
+        elif frame.type == MessageType.ACQUIRE_END:
+            end = protocol.decode_acquire_end(frame)
+            self._acquisition(end.acquire_id).on_end(end.ready_chunks, end.reason)
+        # NODE_STATE: a draining node says so again in its answers, SHUTTING_DOWN.
+
+    def on_tick(self, now: float) -> bool:
+        """Looks at the deadlines of acquisitions. For ``Connection``."""
+        with self._lock:
+            acquisitions = list(self._acquisitions.values())
+        return not any(acquisition.is_late(now) for acquisition in acquisitions)
+
+    def on_closed(self, error: NodeUnavailableError) -> None:
+        """Ends all acquisitions. For ``Connection``."""
+        self._closed.set()
+        with self._lock:
+            acquisitions = {*self._acquisitions.values(), *self._asked}
+            self._acquisitions.clear()
+            self._asked.clear()
+        for acquisition in acquisitions:
+            acquisition.on_failed(error)
+
+    def _call(
+        self,
+        request: MessageType,
+        encode: Encoder,
+        decode: Decoder[T],
+        timeout_s: float | None = None,
+    ) -> Future[T]:
+        return self._connection.request(request, encode, decode, timeout_s or self._timeout_s)
+
+    def _on_asked(self, acquisition: Acquisition, done: Future[Acquired]) -> None:
+        with self._lock:
+            self._asked.discard(acquisition)
+        error = done.exception()
+        if isinstance(error, KvasirError):
+            acquisition.on_failed(error)
+
+    def _on_hello_ok(self, frame: Frame) -> list[SegmentFile]:
+        body = protocol.decode_json(frame)
+        if body.get("protocol") != protocol.VERSION:
+            raise MalformedFrameError(f"protocol={body.get('protocol')!r}")
+        self.incarnation = str(body.get("incarnation"))
+        segments = body.get("segments")
+        if not isinstance(segments, list) or not segments:
+            raise MalformedFrameError("segments=none")
+        return [_segment(index, segment) for index, segment in enumerate(segments)]
+
+    def _on_registered(self, frame: Frame, request: SpaceRequest) -> Space:
+        body = protocol.decode_json(frame)
+        expected = request.namespace.fingerprint().hex()
+        if body.get("fingerprint") != expected:
+            raise MalformedFrameError(
+                f"fingerprint={body.get('fingerprint')!r} expected={expected}"
+            )
+        if (
+            body.get("chunkTokens") != request.chunk_tokens
+            or body.get("chunkBytes") != request.chunk_bytes
+        ):
+            raise MalformedFrameError(
+                f"chunkTokens={body.get('chunkTokens')!r} chunkBytes={body.get('chunkBytes')!r}"
+            )
+        return Space(self, _integer(body, "space"), _integer(body, "epoch"), request)
+
+    def _acquisition(self, acquire_id: int) -> Acquisition:
+        with self._lock:
+            acquisition = self._acquisitions.get(acquire_id)
+        if acquisition is None:
+            raise MalformedFrameError(f"acquireId={acquire_id} unknown")
+        return acquisition
+
+    def _reservation(self, space: Space, entry: protocol.ReservedEntry) -> Reservation:
+        if entry.status == ReserveStatus.RESERVED:
+            memory = _view(
+                self.slab, entry.segment, entry.segment_offset, space.request.chunk_bytes
+            )
+        else:
+            memory = memoryview(b"")
+        return Reservation(entry.status, entry.slot, entry.segment, entry.segment_offset, memory)
+
+    def _check_own(self, space: Space) -> None:
+        if space.client is not self:
+            raise ValueError(
+                f"KVA-0568 space of another connection - space={space.id}; register it again"
+            )
+
+
+def _copy_outcome(done: Future[bool], outcome: Future[bool]) -> None:
+    error = done.exception()
+    if error is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(done.result())
+
+
+def _view(slab: Slab, segment: int, offset: int, length: int) -> memoryview:
+    try:
+        return slab.view(segment, offset, length)
+    except IndexError as e:
+        raise MalformedFrameError(f"place={e}") from e
+
+
+def _check_count(expected: int, count: int) -> None:
+    if count != expected:
+        raise MalformedFrameError(f"count={count} expected={expected}")
+
+
+def _integer(body: dict[str, Any], name: str) -> int:
+    value = body.get(name)
+    if type(value) is not int or not 0 <= value <= protocol.U64_COUNT_MAX:
+        raise MalformedFrameError(f"{name}={value!r}")
+    return value
+
+
+def _segment(index: int, segment: object) -> SegmentFile:
+    if not isinstance(segment, dict) or _integer(segment, "index") != index:
+        raise MalformedFrameError(f"segment={segment!r}")
+    path = segment.get("path")
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise MalformedFrameError(f"path={path!r}")
+    return SegmentFile(Path(path), _integer(segment, "bytes"))

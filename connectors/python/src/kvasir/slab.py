@@ -1,0 +1,87 @@
+"""The node's slab segment files, mapped.
+
+Plain ``mmap``: ``multiprocessing.shared_memory`` would unlink the node's files when the engine
+ends.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kvasir.errors import NodeUnavailableError
+
+
+@dataclass(frozen=True)
+class SegmentFile:
+    """A segment file as the node describes it; ``bytes`` is its exact size."""
+
+    path: Path
+    bytes: int
+
+
+class Slab:
+    """All segments of one incarnation of a node's slab.
+
+    The memory stays mapped as long as a view of it is alive, whatever becomes of the node.
+    """
+
+    def __init__(self, files: Sequence[SegmentFile]) -> None:
+        """Maps the files.
+
+        Raises:
+            NodeUnavailableError: one is missing, not a file of this user, or has another size.
+        """
+        self._segments = [_map(file) for file in files]
+
+    def view(self, segment: int, offset: int, length: int) -> memoryview:
+        """A writable part of a segment, without a copy. Sizes in bytes.
+
+        Raises:
+            IndexError: there is no such part.
+        """
+        if not 0 <= segment < len(self._segments):
+            raise IndexError(f"segment={segment} (limit={len(self._segments)})")
+        memory = self._segments[segment]
+        if offset < 0 or length < 0 or offset + length > len(memory):
+            raise IndexError(f"offset={offset} length={length} (limit={len(memory)})")
+        return memory[offset : offset + length]
+
+    @property
+    def segments(self) -> list[memoryview]:
+        """The segments, writable, in the order of their index."""
+        return list(self._segments)
+
+    def close(self) -> None:
+        """Forgets the segments; each is unmapped when its last view is gone."""
+        self._segments = []
+
+
+def _map(file: SegmentFile) -> memoryview:
+    descriptor = -1
+    try:
+        descriptor = os.open(file.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unusable(file, "file=not regular")
+        if status.st_size != file.bytes:
+            raise _unusable(file, f"fileBytes={status.st_size}")
+        if status.st_uid != os.geteuid():
+            raise _unusable(file, f"fileUid={status.st_uid} uid={os.geteuid()}")
+        return memoryview(mmap.mmap(descriptor, file.bytes))
+    except (OSError, ValueError) as e:
+        raise _unusable(file, f"cause={e}") from e
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _unusable(file: SegmentFile, problem: str) -> NodeUnavailableError:
+    return NodeUnavailableError(
+        f"KVA-0514 slab segment cannot be mapped - path={file.path} bytes={file.bytes} {problem}; "
+        "engine and node must see the same slab directory under the same user"
+    )

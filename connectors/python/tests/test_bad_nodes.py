@@ -1,0 +1,312 @@
+"""Whatever is at the other end of the socket: an error within the time limit, nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kvasir import Client, KvasirError, NodeLink, NodeUnavailableError, RefusedError
+from kvasir.protocol import MessageType
+from spaces import CHUNK_BYTES, new_identity, new_request, new_run
+from test_protocol import VECTORS
+
+Answer = Callable[[int, int, bytes], bytes]
+"""Makes the bytes to send from type, correlation id and body of a request."""
+
+
+class ScriptedNode:
+    """Speaks for a node as a test tells it to."""
+
+    def __init__(self, directory: Path, answer: Answer) -> None:
+        self.socket = directory / "engine.sock"
+        self.slab = directory / "segment-0.slab"
+        self.slab.write_bytes(bytes(4 * CHUNK_BYTES))
+        self.received: list[int] = []
+        self._answer = answer
+        self._connections: list[socket.socket] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.socket))
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def close(self) -> None:
+        for end in (self._listener, *self._connections):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        for end in (self._listener, *self._connections):
+            end.close()
+
+    def hello_ok(self, **changes: object) -> bytes:
+        body = {
+            "protocol": 1,
+            "session": 1,
+            "node": "n",
+            "nodeId": "01",
+            "incarnation": "02",
+            "segments": [{"index": 0, "path": str(self.slab), "bytes": 4 * CHUNK_BYTES}],
+            "limits": {},
+            **changes,
+        }
+        return json.dumps(body).encode()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connections.append(connection)
+            with contextlib.suppress(OSError):
+                self._serve(connection)
+            connection.close()
+
+    def _serve(self, connection: socket.socket) -> None:
+        stream = connection.makefile("rb")
+        with stream:
+            while len(header := stream.read(12)) == 12:
+                length, _, message, _, correlation_id = struct.unpack("<IBBHI", header)
+                self.received.append(message)
+                connection.sendall(self._answer(message, correlation_id, stream.read(length - 8)))
+
+
+def frame(message: int, correlation_id: int, body: bytes = b"", flags: int = 0) -> bytes:
+    return struct.pack("<IBBHI", len(body) + 8, 1, message, flags, correlation_id) + body
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[Answer], ScriptedNode]]:
+    nodes: list[ScriptedNode] = []
+
+    def start_one(answer: Answer) -> ScriptedNode:
+        nodes.append(ScriptedNode(tmp_path, answer))
+        return nodes[-1]
+
+    yield start_one
+    for node in nodes:
+        node.close()
+
+
+def greeted(node: list[ScriptedNode], then: Answer) -> Answer:
+    """Answers HELLO and REGISTER as a node does, then as told."""
+
+    def answer(message: int, correlation_id: int, body: bytes) -> bytes:
+        if message == MessageType.HELLO:
+            return frame(0x81, correlation_id, node[0].hello_ok())
+        if message == MessageType.REGISTER:
+            request = json.loads(body)
+            grant = {"space": 1, "epoch": 0, "fingerprint": FINGERPRINT, **request}
+            return frame(0x82, correlation_id, json.dumps(grant).encode())
+        return then(message, correlation_id, body)
+
+    return answer
+
+
+REQUEST = new_request()
+FINGERPRINT = REQUEST.namespace.fingerprint().hex()
+
+
+def test_no_node_at_the_path(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.sock", tmp_path / ("x" * 200)):
+        with pytest.raises(NodeUnavailableError, match="KVA-0510"):
+            Client(path, new_identity())
+
+
+def test_socket_that_nobody_reads(tmp_path: Path) -> None:
+    path = tmp_path / "mute.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        begin = time.monotonic()
+        with pytest.raises(NodeUnavailableError, match="KVA-0512"):
+            Client(path, new_identity(), timeout_s=0.3)
+        assert time.monotonic() - begin < 5.0
+
+
+@pytest.mark.parametrize(
+    "data", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 64, b"-ERR x\r\n" * 9]
+)
+def test_socket_of_another_program(start: Callable[[Answer], ScriptedNode], data: bytes) -> None:
+    node = start(lambda *_: data)
+    with pytest.raises(NodeUnavailableError, match="KVA-0513"):
+        Client(node.socket, new_identity())
+
+
+def test_node_of_another_version(start: Callable[[Answer], ScriptedNode]) -> None:
+    detail = b"protocolMin=1"
+    body = struct.pack("<HBBI", 2, 1, 0, len(detail)) + detail
+    node = start(lambda _message, correlation_id, _body: frame(0xFF, correlation_id, body))
+    with pytest.raises(RefusedError, match="code=2"):
+        Client(node.socket, new_identity())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protocol": 2},
+        {"segments": []},
+        {"segments": [{"index": 1, "path": "/x", "bytes": 1}]},
+        {"segments": [{"index": 0, "path": "relative", "bytes": 1}]},
+        {"segments": [{"index": 0, "path": "/dev/null", "bytes": -1}]},
+        {"segments": "none"},
+        {"segments": [{"index": 0, "path": "/dev/null", "bytes": 4096}]},
+        {"segments": [{"index": 0, "path": "/nowhere/segment", "bytes": 4096}]},
+    ],
+)
+def test_greeting_that_cannot_be_true(
+    start: Callable[[Answer], ScriptedNode], changes: dict[str, object]
+) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(lambda _m, i, _b: frame(0x81, i, nodes[0].hello_ok(**changes))))
+    with pytest.raises(NodeUnavailableError, match=r"KVA-051[34]"):
+        Client(nodes[0].socket, new_identity())
+
+
+def test_slab_file_of_another_size(start: Callable[[Answer], ScriptedNode]) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda *_: b"")))
+    os.truncate(nodes[0].slab, 4096)
+    with pytest.raises(NodeUnavailableError, match="KVA-0514"):
+        Client(nodes[0].socket, new_identity())
+
+
+def test_slab_file_of_another_owner(
+    start: Callable[[Answer], ScriptedNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda *_: b"")))
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(NodeUnavailableError, match="KVA-0514"):
+        Client(nodes[0].socket, new_identity())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        VECTORS["committed"],
+        VECTORS["found"][:8] + b"\x63\0\0\0" + VECTORS["found"][12:],
+        VECTORS["ready"],
+        VECTORS["acquire-end"],
+        b"\xff" * 64,
+    ],
+)
+def test_answer_that_nobody_asked_for(
+    start: Callable[[Answer], ScriptedNode], reply: bytes
+) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda *_: reply)))
+    client = Client(nodes[0].socket, new_identity())
+    space = client.register(REQUEST).result()
+    with pytest.raises(NodeUnavailableError, match="KVA-0513"):
+        client.lookup(space, new_run(1)).result()
+    assert not client.is_open
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("segment", "offset", "length"),
+    [(1, 0, 64), (0, 4 * CHUNK_BYTES, 64), (0, 2**62, 64), (0, 0, CHUNK_BYTES + 1), (0, 0, 0)],
+)
+def test_place_outside_the_slab(
+    start: Callable[[Answer], ScriptedNode], segment: int, offset: int, length: int
+) -> None:
+    def answer(_message: int, correlation_id: int, _body: bytes) -> bytes:
+        entry = struct.pack("<IIQIIQ", 1, segment, offset, length, 0, 1)
+        return frame(0x91, correlation_id, struct.pack("<QII", 7, 1, 0)) + frame(
+            0x40, 0, struct.pack("<QII", 7, 0, 1) + entry
+        )
+
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, answer)))
+    client = Client(nodes[0].socket, new_identity())
+    space = client.register(REQUEST).result()
+    with pytest.raises(NodeUnavailableError, match="KVA-0513"):
+        list(client.acquire(space, new_run(1), 1.0))
+    client.close()
+
+
+def test_acquisition_without_an_end(start: Callable[[Answer], ScriptedNode]) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(
+        start(greeted(nodes, lambda _m, i, _b: frame(0x91, i, struct.pack("<QII", 7, 1, 0))))
+    )
+    client = Client(nodes[0].socket, new_identity())
+    space = client.register(REQUEST).result()
+    with pytest.raises(NodeUnavailableError, match="KVA-0512"):
+        list(client.acquire(space, new_run(1), 0.01))
+    client.close()
+
+
+def test_ping_is_answered_while_the_engine_is_busy(
+    start: Callable[[Answer], ScriptedNode],
+) -> None:
+    ponged = threading.Event()
+
+    def answer(message: int, correlation_id: int, _body: bytes) -> bytes:
+        if message == MessageType.PONG:
+            ponged.set()
+            return b""
+        return frame(MessageType.PING, 99) + frame(0xB0, correlation_id, b"{}")
+
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, answer)))
+    client = Client(nodes[0].socket, new_identity())
+    client.stats().result()
+    assert ponged.wait(10.0)
+    client.close()
+
+
+def test_node_that_does_not_read_never_blocks_the_caller(tmp_path: Path) -> None:
+    path = tmp_path / "deaf.sock"
+    slab = tmp_path / "segment-0.slab"
+    slab.write_bytes(bytes(4096))
+    hello = {"protocol": 1, "segments": [{"index": 0, "path": str(slab), "bytes": 4096}]}
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        clients: list[Client] = []
+        thread = threading.Thread(
+            target=lambda: clients.append(Client(path, new_identity(), timeout_s=1.0))
+        )
+        thread.start()
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(frame(0x81, 1, json.dumps(hello).encode()))
+            thread.join()
+            futures = []
+            longest = 0.0
+            for _ in range(200):
+                begin = time.monotonic()
+                futures.append(clients[0].register(new_request(model="m" * 4000)))
+                longest = max(longest, time.monotonic() - begin)
+            assert longest < 0.5
+            for future in futures:
+                with pytest.raises(KvasirError):
+                    future.result(10.0)
+        clients[0].close()
+
+
+def test_link_waits_for_a_node_that_is_absent_at_start(
+    tmp_path: Path, start: Callable[[Answer], ScriptedNode]
+) -> None:
+    link = NodeLink(tmp_path / "engine.sock", "test", "1", REQUEST)
+    assert link.session is None
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda *_: b"")))
+    session = link.wait(20.0)
+    assert session is not None
+    session.client.close()  # as when the node is lost
+    link.close()
+    link.close()
