@@ -115,8 +115,8 @@ final class NodeStats {
     json.put("hitsLocal", peerCounters.hitsLocal());
     json.put("hitsPeer", peerCounters.hitsPeer());
     json.put("misses", peerCounters.misses());
-    json.put("corruptions", stats.corruptPulls() + stats.corruptChunks());
-    json.put("corruptPulls", stats.corruptPulls());
+    json.put("corruptions", peerCounters.corruptPulls() + stats.corruptChunks());
+    json.put("corruptPulls", peerCounters.corruptPulls());
     json.put("corruptChunks", stats.corruptChunks());
   }
 

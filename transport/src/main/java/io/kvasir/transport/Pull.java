@@ -10,6 +10,8 @@ import org.agrona.DirectBuffer;
  *   WAITING --header--&gt; STREAMING --last segment--&gt; DONE
  *       \--refused, failed---------\--failed----------^
  * </pre>
+ *
+ * <p>One chunk streams at a time, so one running checksum is enough.
  */
 final class Pull {
   /** Chunk states. */
@@ -18,12 +20,16 @@ final class Pull {
   private static final byte STREAMING = 1;
   private static final byte DONE = 2;
 
+  private static final int NO_CHUNK = -1;
+
   /** What became of a segment. */
   enum Outcome {
     /** Written into the slot. */
     WRITTEN,
-    /** Written, and its chunk is complete. */
+    /** Written, and its chunk is complete and right. */
     CHUNK_ENDED,
+    /** Written, and its chunk is complete but has another checksum than the holder named. */
+    CHUNK_CORRUPT,
     /** Its bytes are in place already. */
     IGNORED,
     /** No such segment may be sent. */
@@ -37,8 +43,10 @@ final class Pull {
   private final long[] versions;
   private final int[] crcs;
   private final MemorySegment[] destinations;
+  private final RunningChecksum checksum = new RunningChecksum();
   private final long creditBytes;
   private volatile boolean isCancelRequested;
+  private int streaming = NO_CHUNK;
   private int chunksLeft;
   private int chunksRequested;
   private long transferId;
@@ -129,7 +137,7 @@ final class Pull {
   /** Takes the header of a chunk; false if the holder must not send it so. */
   boolean onHeader(int chunk, long version, int lengthBytes, int fromOffset, int crc32c) {
     isAnswered = true;
-    if (!isIn(chunk, WAITING) || version == 0) {
+    if (!isIn(chunk, WAITING) || version == 0 || streaming != NO_CHUNK) {
       return false;
     }
     PullChunk wanted = request.chunks().get(chunk);
@@ -139,8 +147,10 @@ final class Pull {
       return false;
     }
     states[chunk] = STREAMING;
+    streaming = chunk;
     versions[chunk] = version;
     crcs[chunk] = crc32c;
+    checksum.begin(destinations[chunk], fromOffset);
     return true;
   }
 
@@ -162,19 +172,27 @@ final class Pull {
       return Outcome.BREACH;
     }
     TermMemory.drain(term, index, destinations[chunk], at, lengthBytes);
+    checksum.add(at, lengthBytes);
     reached[chunk] = at + lengthBytes;
     receivedBytes += lengthBytes;
     if (grantedBytes - receivedBytes <= creditBytes / 2) {
       grantedBytes = receivedBytes + creditBytes;
       isCreditDue = true;
     }
-    if (reached[chunk] == chunkBytes) {
-      states[chunk] = DONE;
-      chunksLeft--;
-      request.listener().received(chunk, version, crcs[chunk]);
-      return Outcome.CHUNK_ENDED;
+    return reached[chunk] == chunkBytes ? complete(chunk) : Outcome.WRITTEN;
+  }
+
+  private Outcome complete(int chunk) {
+    streaming = NO_CHUNK;
+    if (checksum.end() != crcs[chunk]) {
+      reached[chunk] = 0; // there is nothing to go on with elsewhere
+      end(chunk, PullFailure.CORRUPT, versions[chunk]);
+      return Outcome.CHUNK_CORRUPT;
     }
-    return Outcome.WRITTEN;
+    states[chunk] = DONE;
+    chunksLeft--;
+    request.listener().received(chunk, versions[chunk], crcs[chunk]);
+    return Outcome.CHUNK_ENDED;
   }
 
   /** Takes a refusal; false if the chunk cannot be refused now. */

@@ -21,9 +21,11 @@ public enum PullFailure {
   /** A limit of the holder or of this node is reached. */
   OVERLOADED(9),
   /** The holder knows a later epoch of the namespace. */
-  STALE_EPOCH(10);
+  STALE_EPOCH(10),
+  /** All bytes came, but their checksum is not the one that the holder named. */
+  CORRUPT(11);
 
-  private static final PullFailure[] BY_CODE = new PullFailure[11];
+  private static final PullFailure[] BY_CODE = new PullFailure[12];
 
   static {
     for (PullFailure failure : values()) {

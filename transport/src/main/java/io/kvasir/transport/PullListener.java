@@ -7,7 +7,7 @@ package io.kvasir.transport;
  */
 public interface PullListener {
   /**
-   * All bytes of the chunk are in place. Nobody has verified them yet.
+   * All bytes of the chunk are in place, and their CRC-32C is the one that the holder named.
    *
    * @param chunk index in the request.
    * @param version version of the bytes.

@@ -92,15 +92,18 @@ final class PullQueue {
     }
     switch (pull.onSegment(chunk, version, offset, term, index, lengthBytes)) {
       case WRITTEN -> written(pull, lengthBytes);
-      case CHUNK_ENDED -> {
-        context.counters.increment(Counter.CHUNKS_RECEIVED);
-        written(pull, lengthBytes);
-        if (pull.isEnded()) {
-          remove(pull);
-        }
-      }
+      case CHUNK_ENDED -> ended(pull, Counter.CHUNKS_RECEIVED, lengthBytes);
+      case CHUNK_CORRUPT -> ended(pull, Counter.CHUNKS_FAILED, lengthBytes);
       case IGNORED -> context.counters.increment(Counter.SEGMENTS_IGNORED);
       case BREACH -> breach(pull);
+    }
+  }
+
+  private void ended(Pull pull, Counter outcome, int lengthBytes) {
+    context.counters.increment(outcome);
+    written(pull, lengthBytes);
+    if (pull.isEnded()) {
+      remove(pull);
     }
   }
 

@@ -2,6 +2,7 @@ package io.kvasir.transport;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -21,6 +22,7 @@ final class PullStateTest {
   private static final long VERSION = 7;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment guarded = arena.allocate(3 * LENGTH);
+  private final byte[] bytes = new byte[LENGTH];
   private final UnsafeBuffer term = new UnsafeBuffer(ByteBuffer.allocateDirect(4_096));
   private final TestPull outcome =
       TestPull.of(
@@ -38,16 +40,75 @@ final class PullStateTest {
   }
 
   private void open() {
-    assertTrue(pull.onHeader(0, VERSION, LENGTH, 0, 99));
+    assertTrue(pull.onHeader(0, VERSION, LENGTH, 0, crcOfTerm()));
+  }
+
+  /** Checksum of the bytes that {@link #segment} brings when it brings all from offset 0. */
+  private int crcOfTerm() {
+    return Payload.crc32c(MemorySegment.ofBuffer(term.byteBuffer()).asSlice(0, LENGTH));
+  }
+
+  private Pull.Outcome segmentOfTerm(int offset, int length) {
+    return pull.onSegment(0, VERSION, offset, term, offset, length);
   }
 
   @Test
   void shouldTakeSegmentsThatContinueTheChunk() {
+    fillTerm();
     open();
-    assertEquals(Pull.Outcome.WRITTEN, segment(0, VERSION, 0, 600));
-    assertEquals(Pull.Outcome.CHUNK_ENDED, segment(0, VERSION, 600, 400));
+    assertEquals(Pull.Outcome.WRITTEN, segmentOfTerm(0, 600));
+    assertEquals(Pull.Outcome.CHUNK_ENDED, segmentOfTerm(600, 400));
     assertTrue(pull.isEnded());
-    assertEquals(99, outcome.outcome(0).crc32c());
+    assertNull(outcome.outcome(0).failure());
+    assertEquals(crcOfTerm(), outcome.outcome(0).crc32c());
+  }
+
+  @Test
+  void shouldFailAChunkWhoseChecksumIsNotTheHolders() {
+    fillTerm();
+    open();
+    segmentOfTerm(0, 600);
+    term.putByte(700, (byte) ~term.getByte(700));
+    assertEquals(Pull.Outcome.CHUNK_CORRUPT, segmentOfTerm(600, 400));
+    assertTrue(pull.isEnded());
+    assertEquals(PullFailure.CORRUPT, outcome.outcome(0).failure());
+    assertEquals(VERSION, outcome.outcome(0).version());
+    assertEquals(0, outcome.outcome(0).bytesReached());
+  }
+
+  @Test
+  void shouldCountTheBytesInPlaceWhenAChunkGoesOnElsewhere() {
+    fillTerm();
+    MemorySegment slot = guarded.asSlice(LENGTH, LENGTH);
+    for (int wrongByte : new int[] {-1, 0, 599}) {
+      slot.copyFrom(MemorySegment.ofBuffer(term.byteBuffer()).asSlice(0, 600));
+      if (wrongByte >= 0) {
+        slot.set(ValueLayout.JAVA_BYTE, wrongByte, (byte) ~term.getByte(wrongByte));
+      }
+      TestPull rest = TestPull.of(new PullChunk(Payload.key(1), 1, slot, LENGTH, VERSION, 600));
+      Pull resumed = new Pull(rest.request(2, "127.0.0.1:1", Duration.ofSeconds(9)), 1 << 20, 0);
+      assertTrue(resumed.onHeader(0, VERSION, LENGTH, 600, crcOfTerm()));
+      resumed.onSegment(0, VERSION, 600, term, 600, 400);
+      assertEquals(wrongByte < 0 ? null : PullFailure.CORRUPT, rest.outcome(0).failure());
+    }
+  }
+
+  @Test
+  void shouldRefuseAHeaderBeforeTheChunkBeforeItIsComplete() {
+    PullChunk first = new PullChunk(Payload.key(1), 1, guarded.asSlice(0, LENGTH), LENGTH, 0, 0);
+    PullChunk second =
+        new PullChunk(Payload.key(2), 1, guarded.asSlice(LENGTH, LENGTH), LENGTH, 0, 0);
+    TestPull two = TestPull.of(first, second);
+    Pull both = new Pull(two.request(2, "127.0.0.1:1", Duration.ofSeconds(9)), 1 << 20, 0);
+    assertTrue(both.onHeader(1, VERSION, LENGTH, 0, crcOfTerm()));
+    assertFalse(both.onHeader(0, VERSION, LENGTH, 0, crcOfTerm()));
+    assertEquals(Pull.Outcome.CHUNK_ENDED, both.onSegment(1, VERSION, 0, term, 0, LENGTH));
+    assertTrue(both.onHeader(0, VERSION, LENGTH, 0, crcOfTerm()));
+  }
+
+  private void fillTerm() {
+    new Random(1).nextBytes(bytes);
+    term.putBytes(0, bytes);
   }
 
   @Test

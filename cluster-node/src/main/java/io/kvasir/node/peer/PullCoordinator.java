@@ -4,7 +4,6 @@ import io.kvasir.connectors.protocol.EndReason;
 import io.kvasir.node.index.ClusterIndex;
 import io.kvasir.node.store.Owner;
 import io.kvasir.node.store.Store;
-import io.kvasir.node.store.StoreCodes;
 import io.kvasir.placement.ChunkKey;
 import io.kvasir.transport.PullChunk;
 import io.kvasir.transport.PullFailure;
@@ -264,7 +263,7 @@ public final class PullCoordinator {
 
   private void received(final ChunkPull pull, final long version, final int crc32c) {
     peers.answered(pull.holderNodeId());
-    final long cookie = events.register(new Arrival(pull, version));
+    final long cookie = events.register(new Arrival(pull));
     store.commitPulled(pull.operation.owner(), pull.slot, version, crc32c, cookie);
   }
 
@@ -280,6 +279,12 @@ public final class PullCoordinator {
         pull.reached(EndReason.FAILED, version, reason == PullFailure.PROTOCOL ? 0 : bytesReached);
       }
       case OVERLOADED -> pull.reached(EndReason.FAILED, version, bytesReached);
+      case CORRUPT -> {
+        counters.corruptPull();
+        transport.doubt(pull.holderNodeId(), pull.key(), version);
+        withdrawStale(pull);
+        pull.reached(EndReason.FAILED, 0, 0);
+      }
       case DEADLINE -> {
         giveUp(pull, EndReason.DEADLINE);
         return;
@@ -344,14 +349,12 @@ public final class PullCoordinator {
     }
   }
 
-  /** Waits until the bytes of a chunk are verified. */
+  /** Told when the chunk is visible. */
   private final class Arrival implements StoreEvents.Waiter {
     private final ChunkPull pull;
-    private final long version;
 
-    private Arrival(final ChunkPull pull, final long version) {
+    private Arrival(final ChunkPull pull) {
       this.pull = pull;
-      this.version = version;
     }
 
     @Override
@@ -366,15 +369,7 @@ public final class PullCoordinator {
 
     @Override
     public void commitFailed(final int slot, final int code) {
-      if (code == StoreCodes.CORRUPT) {
-        counters.corruptPull();
-        transport.doubt(pull.holderNodeId(), pull.key(), version);
-        withdrawStale(pull);
-        pull.reached(EndReason.FAILED, 0, 0);
-        retry(pull);
-      } else {
-        giveUp(pull, EndReason.NO_SPACE);
-      }
+      giveUp(pull, EndReason.NO_SPACE);
     }
   }
 }

@@ -8,8 +8,6 @@ final class ChecksumJob {
   enum Purpose {
     /** An engine committed: the result becomes the chunk's checksum. */
     COMMIT,
-    /** A pull committed: the result must be the sender's checksum. */
-    COMMIT_PULLED,
     /** First use after a restart: the result must be the recorded checksum. */
     VERIFY
   }

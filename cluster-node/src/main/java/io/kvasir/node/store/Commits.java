@@ -43,28 +43,18 @@ final class Commits {
 
   /** The checksum that comes out becomes the chunk's. */
   void commit(Owner owner, int slot, long cookie, long version) {
-    begin(ChecksumJob.Purpose.COMMIT, owner, slot, cookie, version, 0);
-  }
-
-  /** The checksum that comes out must be the sender's. */
-  void commitPulled(Owner owner, int slot, long cookie, long version, int crc32c) {
-    begin(ChecksumJob.Purpose.COMMIT_PULLED, owner, slot, cookie, version, crc32c);
-  }
-
-  private void begin(
-      ChecksumJob.Purpose purpose,
-      Owner owner,
-      int slot,
-      long cookie,
-      long version,
-      int expectedCrc32c) {
     table.state(slot, SlotState.CHECKSUMMING);
-    ChecksumJob job = job(purpose, slot);
+    ChecksumJob job = job(ChecksumJob.Purpose.COMMIT, slot);
     job.owner = owner;
     job.cookie = cookie;
     job.version = version;
-    job.expectedCrc32c = expectedCrc32c;
     workers.submit(job);
+  }
+
+  /** The lane has verified the checksum while the bytes came. */
+  void commitPulled(Owner owner, int slot, long cookie, long version, int crc32c) {
+    counters.pulledCommits++;
+    finishCommit(owner, slot, cookie, version, crc32c);
   }
 
   /** Checks a committed slot whose pins wait for it. */
@@ -90,42 +80,36 @@ final class Commits {
       case VERIFY -> finishVerify(job.slot, job.resultCrc32c == job.expectedCrc32c);
       case COMMIT -> {
         counters.commits++;
-        finishCommit(job);
-      }
-      case COMMIT_PULLED -> {
-        if (job.resultCrc32c == job.expectedCrc32c) {
-          counters.pulledCommits++;
-          finishCommit(job);
-        } else {
-          counters.corruptPulls++;
-          failCommit(job, StoreCodes.CORRUPT);
-        }
+        finishCommit(owners.of(job), job.slot, job.cookie, job.version, job.resultCrc32c);
       }
     }
   }
 
-  private void finishCommit(ChecksumJob job) {
-    int slot = job.slot;
+  private void finishCommit(Owner owner, int slot, long cookie, long version, int crc32c) {
     try {
-      slots.commit(slot, job.version, job.resultCrc32c);
+      slots.commit(slot, version, crc32c);
     } catch (IllegalStateException e) {
-      failCommit(job, StoreCodes.DIRECTORY_FULL);
+      failCommit(owner, slot, cookie);
       return;
     }
-    owners.unreserved(owners.of(job), slot);
-    listener.onAdded(table.key(slot), table.group(slot), job.version, table.lengthBytes(slot));
-    listener.onCommitted(job.cookie, slot, job.version);
+    owners.unreserved(owner, slot);
+    listener.onAdded(table.key(slot), table.group(slot), version, table.lengthBytes(slot));
+    listener.onCommitted(cookie, slot, version);
   }
 
-  /** Back to RESERVED, or gone if the engine that would have to abort it is gone. */
-  private void failCommit(ChecksumJob job, int code) {
-    Owner owner = owners.of(job);
-    table.state(job.slot, SlotState.RESERVED);
-    if (owner.closed && !table.nodeWrites(job.slot)) {
-      owners.unreserved(owner, job.slot);
-      slots.abandon(job.slot);
+  /**
+   * The directory is full: back to RESERVED, or gone if the engine that would have to abort it is
+   * gone.
+   */
+  private void failCommit(Owner owner, int slot, long cookie) {
+    if (table.state(slot) == SlotState.CHECKSUMMING) {
+      table.state(slot, SlotState.RESERVED);
     }
-    listener.onCommitFailed(job.cookie, job.slot, code);
+    if (owner.closed && !table.nodeWrites(slot)) {
+      owners.unreserved(owner, slot);
+      slots.abandon(slot);
+    }
+    listener.onCommitFailed(cookie, slot, StoreCodes.DIRECTORY_FULL);
   }
 
   private void finishVerify(int slot, boolean ok) {

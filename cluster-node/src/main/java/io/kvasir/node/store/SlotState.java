@@ -4,9 +4,10 @@ package io.kvasir.node.store;
  * States of a slot. The code is what the slot table file holds, so codes are never reused.
  *
  * <pre>
+ *                        ┌──────────pulled and verified─────────┐
  *   FREE ──reserve──▶ RESERVED ──commit──▶ CHECKSUMMING ──▶ COMMITTED ──evict, drop──▶ FREE
  *                      │   ▲                    │
- *                 abort│   └──checksum wrong────┘
+ *                 abort│   └──directory full────┘
  *                      ▼
  *              FREE ◀─grace─ QUARANTINED ◀── owner gone while RESERVED
  * </pre>
@@ -16,7 +17,7 @@ public enum SlotState {
   FREE(0),
   /** Its extent belongs to a writer that has not committed. */
   RESERVED(1),
-  /** The writer has finished; a worker computes or verifies the checksum. */
+  /** The writer has finished; a worker computes the checksum. */
   CHECKSUMMING(2),
   /** Complete, in the directory, visible; may be pinned or evicted. */
   COMMITTED(3),
@@ -50,7 +51,8 @@ public enum SlotState {
   boolean mayBecome(SlotState next) {
     return switch (this) {
       case FREE -> next == RESERVED;
-      case RESERVED -> next == CHECKSUMMING || next == QUARANTINED || next == FREE;
+      case RESERVED ->
+          next == CHECKSUMMING || next == COMMITTED || next == QUARANTINED || next == FREE;
       case CHECKSUMMING -> next == COMMITTED || next == RESERVED || next == FREE;
       case COMMITTED, QUARANTINED -> next == FREE;
     };

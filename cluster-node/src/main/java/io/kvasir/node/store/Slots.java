@@ -113,9 +113,9 @@ final class Slots {
   }
 
   /**
-   * CHECKSUMMING to COMMITTED: record, then directory, then the commit word.
+   * To COMMITTED: record, then directory, then the commit word.
    *
-   * @throws RuntimeException from the directory if it has no room; the slot is still CHECKSUMMING
+   * @throws RuntimeException from the directory if it has no room; the slot's state is unchanged
    *     then
    */
   void commit(int slot, long version, int crc32c) {

@@ -270,11 +270,11 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * All bytes of a pulled chunk are in place; they become visible if their checksum is the
-   * sender's.
+   * All bytes of a pulled chunk are in place and the transport has found their checksum right; they
+   * become visible. Answers before it returns.
    *
    * @param version the holder's version, kept
-   * @param crc32c the holder's checksum
+   * @param crc32c checksum of the bytes
    */
   public void commitPulled(Owner owner, int slot, long version, int crc32c, long cookie) {
     requireReserved(owner, slot);

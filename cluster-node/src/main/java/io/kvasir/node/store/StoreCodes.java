@@ -23,9 +23,6 @@ public final class StoreCodes {
   /** The chunk is larger than a segment or than the owner's share; it never fits. */
   public static final int TOO_LARGE = -6;
 
-  /** The bytes do not match their checksum. */
-  public static final int CORRUPT = -7;
-
   /** The directory refused the entry. */
   public static final int DIRECTORY_FULL = -8;
 
@@ -46,7 +43,6 @@ public final class StoreCodes {
       case NO_SPACE -> "NO_SPACE";
       case OVER_SHARE -> "OVER_SHARE";
       case TOO_LARGE -> "TOO_LARGE";
-      case CORRUPT -> "CORRUPT";
       case DIRECTORY_FULL -> "DIRECTORY_FULL";
       default -> "code " + code;
     };

@@ -4,7 +4,6 @@ package io.kvasir.node.store;
 final class StoreCounters {
   long commits;
   long pulledCommits;
-  long corruptPulls;
   long corruptChunks;
   long verified;
   long evictions;

@@ -16,7 +16,7 @@ public interface StoreListener {
    * The chunk did not become visible; the slot is still reserved: refill and commit again, or
    * abort.
    *
-   * @param code {@link StoreCodes#CORRUPT} or {@link StoreCodes#DIRECTORY_FULL}
+   * @param code {@link StoreCodes#DIRECTORY_FULL}
    */
   void onCommitFailed(long cookie, int slot, int code);
 

@@ -19,7 +19,6 @@ package io.kvasir.node.store;
  * @param openMillis how long opening took
  * @param commits chunks committed by engines
  * @param pulledCommits chunks committed from peers
- * @param corruptPulls pulled chunks whose checksum was wrong
  * @param corruptChunks own chunks whose checksum was wrong at first use
  * @param verifiedChunks chunks verified at first use
  * @param evictions chunks evicted, those of {@code neighbourEvictions} included
@@ -49,7 +48,6 @@ public record StoreStats(
     long openMillis,
     long commits,
     long pulledCommits,
-    long corruptPulls,
     long corruptChunks,
     long verifiedChunks,
     long evictions,
@@ -84,7 +82,6 @@ public record StoreStats(
         openNs / 1_000_000,
         counters.commits,
         counters.pulledCommits,
-        counters.corruptPulls,
         counters.corruptChunks,
         counters.verified,
         counters.evictions,

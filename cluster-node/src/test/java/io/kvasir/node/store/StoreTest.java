@@ -66,21 +66,20 @@ class StoreTest {
   }
 
   @Test
-  void shouldKeepTheSlotReservedWhenPulledBytesAreWrong() {
+  void shouldKeepVersionAndChecksumOfAPulledChunk() {
     Owner owner = fixture.owner(1);
     Store store = fixture.store();
     int slot = store.reserveForPull(owner, key(5), 5, 1, 0, KIB);
     StoreFixture.fill(store.memory(slot), 5);
-
-    store.commitPulled(owner, slot, 77, 12345, 1);
-
-    assertEquals(StoreCodes.CORRUPT, fixture.await("failed", 1).value());
-    assertTrue(store.isReservedBy(owner, slot));
     CRC32C crc = new CRC32C();
     crc.update(store.memory(slot).asByteBuffer());
-    store.commitPulled(owner, slot, 77, (int) crc.getValue(), 2);
-    assertEquals(77, fixture.await("committed", 2).value());
-    assertEquals(1, store.stats().corruptPulls());
+
+    store.commitPulled(owner, slot, 77, (int) crc.getValue(), 1);
+
+    assertEquals(slot, store.find(key(5)));
+    assertEquals(77, fixture.await("committed", 1).value());
+    assertEquals((int) crc.getValue(), store.crc32c(slot));
+    assertEquals(1, store.stats().pulledCommits());
   }
 
   @Test
