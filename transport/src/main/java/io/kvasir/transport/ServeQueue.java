@@ -9,9 +9,6 @@ import org.jspecify.annotations.Nullable;
 
 /** The pulls of one peer that this node serves, each in its turn. Lane thread only. */
 final class ServeQueue {
-  /** Segments of one pull before the next pull has its turn; also what a turn puts in the cache. */
-  private static final int SEGMENTS_PER_TURN = 2;
-
   private static final int REFUSALS_MAX = 64;
 
   private final LaneContext context;
@@ -64,7 +61,10 @@ final class ServeQueue {
     }
   }
 
-  /** One turn: a few segments of one pull. */
+  /**
+   * One turn: one message of one pull, as the driver sends one datagram in a turn. A lead over it
+   * would only grow, until the socket reads what has left the cache.
+   */
   int doWork(ExclusivePublication control) {
     while (!overloadsDue.isEmpty()) {
       int last = overloadsDue.size() - 1;
@@ -78,32 +78,26 @@ final class ServeQueue {
     for (int tried = serves.size(); tried > 0; tried--) {
       next = next + 1 < serves.size() ? next + 1 : 0;
       Serve serve = serves.get(next);
-      int work = serve.isComplete() ? advance(serve, control) : 0;
+      boolean isAdvanced = serve.isComplete() && advance(serve, control);
       if (serve.isEnded()) {
         end(serve);
       }
-      if (work > 0) {
-        return work;
+      if (isAdvanced) {
+        return 1;
       }
     }
     return 0;
   }
 
-  private int advance(Serve serve, ExclusivePublication control) {
-    int work = 0;
-    while (work < SEGMENTS_PER_TURN && !serve.isEnded()) {
-      boolean isDone =
-          switch (serve.state()) {
-            case Serve.REFUSED -> refuse(serve, control, serve.reason(), 0);
-            case Serve.FOUND -> serve.isHeaderSent() ? sendSegment(serve) : open(serve, control);
-            default -> false;
-          };
-      if (!isDone) {
-        break;
-      }
-      work++;
+  private boolean advance(Serve serve, ExclusivePublication control) {
+    if (serve.isEnded()) {
+      return false;
     }
-    return work;
+    return switch (serve.state()) {
+      case Serve.REFUSED -> refuse(serve, control, serve.reason(), 0);
+      case Serve.FOUND -> serve.isHeaderSent() ? sendSegment(serve) : open(serve, control);
+      default -> false;
+    };
   }
 
   private boolean open(Serve serve, ExclusivePublication control) {

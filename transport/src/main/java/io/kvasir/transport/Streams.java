@@ -12,6 +12,9 @@ final class Streams {
 
   static final int CONTROL_TERM_BYTES = 256 * 1024;
 
+  /** How far a lane copies ahead of the socket: what the core's own cache holds. */
+  private static final int SEND_AHEAD_BYTES = 256 * 1024;
+
   private static final int CONTROL_MTU_MAX_BYTES = 8_192;
   private static final int MTU_LOOPBACK_BYTES = 65_504;
   private static final int MTU_DEFAULT_BYTES = 1_408;
@@ -47,6 +50,7 @@ final class Streams {
         .media("udp")
         .endpoint(peer.toString())
         .mtu(mtu)
+        .publicationWindowLength(Math.min(SEND_AHEAD_BYTES, term / 2))
         .termLength(term)
         .sparse(true)
         .socketSndbufLength(buffers.sendBytes())
