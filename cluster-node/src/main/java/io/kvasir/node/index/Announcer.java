@@ -27,7 +27,15 @@ final class Announcer implements AutoCloseable {
   static final int QUEUE_MAX = 1 << 16;
 
   private static final int BATCH_MAX = 1_000;
-  private static final long LINGER_NS = TimeUnit.MILLISECONDS.toNanos(1);
+
+  /** How long a change waits for others to share its batch when a committer awaits it. */
+  private static final long LINGER_AWAITED_NS = TimeUnit.MILLISECONDS.toNanos(1);
+
+  /**
+   * The same when nobody awaits it: chunks of a pull come one by one, and a batch for each costs
+   * both nodes more than the chunk.
+   */
+  private static final long LINGER_NS = TimeUnit.MILLISECONDS.toNanos(10);
 
   /**
    * A committer that awaits the index is told "not in time" after this long; the entry stays
@@ -39,6 +47,16 @@ final class Announcer implements AutoCloseable {
   private static final long GIVE_UP_NS = TimeUnit.SECONDS.toNanos(15);
   private static final long BACKOFF_MIN_MS = 5;
   private static final long BACKOFF_MAX_MS = 500;
+
+  /** What wakes the thread. */
+  private enum Sleep {
+    /** It is awake. */
+    NONE,
+    /** It has nothing to do: any change. */
+    IDLE,
+    /** It waits for company for changes that nobody awaits: an awaited change. */
+    LINGERING
+  }
 
   /** One queued change; answers its callback once, from whichever thread is first. */
   private static final class Change {
@@ -58,6 +76,10 @@ final class Announcer implements AutoCloseable {
       this.queuedNs = queuedNs;
       this.callback = callback;
       this.answered = new AtomicBoolean(callback == null);
+    }
+
+    boolean isAwaited() {
+      return callback != null;
     }
 
     boolean answered() {
@@ -80,7 +102,7 @@ final class Announcer implements AutoCloseable {
   private final AtomicBoolean reannounce = new AtomicBoolean();
   private final Thread thread;
   private @Nullable Change carriedOver;
-  private volatile boolean idle;
+  private volatile Sleep sleep = Sleep.NONE;
   private volatile boolean closed;
 
   final LongAdder indexed = new LongAdder();
@@ -107,7 +129,8 @@ final class Announcer implements AutoCloseable {
     if (callback != null) {
       awaited.add(change);
     }
-    if (idle) {
+    final Sleep present = sleep;
+    if (present == Sleep.IDLE || (present == Sleep.LINGERING && callback != null)) {
       LockSupport.unpark(thread);
     }
     return true;
@@ -170,36 +193,47 @@ final class Announcer implements AutoCloseable {
   }
 
   private void waitForWork() {
-    idle = true;
+    sleep = Sleep.IDLE;
     if (queue.isEmpty() && !closed) {
       LockSupport.park(this);
     }
-    idle = false;
+    sleep = Sleep.NONE;
+  }
+
+  private void linger(final boolean isAwaited, final long leftNs) {
+    sleep = isAwaited ? Sleep.NONE : Sleep.LINGERING;
+    if (queue.isEmpty() && !closed) {
+      LockSupport.parkNanos(this, leftNs);
+    }
+    sleep = Sleep.NONE;
   }
 
   /**
-   * Takes changes until the batch is full, the oldest waited 1 ms, or a key comes a second time:
-   * its changes must stay in order.
+   * Takes changes until the batch is full, one of them has lingered long enough, or a key comes a
+   * second time: its changes must stay in order.
    */
   private int fillBatch() {
     int count = 0;
-    long firstNs = 0;
+    boolean isAwaited = false;
+    long untilNs = 0;
     while (count < BATCH_MAX) {
       final Change change = carriedOver != null ? carriedOver : queue.poll();
       carriedOver = null;
       if (change == null) {
-        if (count == 0 || System.nanoTime() - firstNs >= LINGER_NS) {
+        final long leftNs = untilNs - System.nanoTime();
+        if (count == 0 || leftNs <= 0 || closed) {
           return count;
         }
-        LockSupport.parkNanos(LINGER_NS / 10);
+        linger(isAwaited, leftNs);
         continue;
       }
       if (batch.putIfAbsent(change.key, change.update) != null) {
         carriedOver = change;
         return count;
       }
-      if (count == 0) {
-        firstNs = System.nanoTime();
+      if (count == 0 || (change.isAwaited() && !isAwaited)) {
+        isAwaited = change.isAwaited();
+        untilNs = System.nanoTime() + (isAwaited ? LINGER_AWAITED_NS : LINGER_NS);
       }
       inBatch[count++] = change;
     }
