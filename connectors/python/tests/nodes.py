@@ -23,14 +23,14 @@ class Node:
     """A node process with its directories, which ``close`` removes."""
 
     def __init__(
-        self, name: str = "py", slab: str = "64MiB", seeds: str = "", **settings: str
+        self, name: str = "py", slab: str = "64MiB", *, start: bool = True, **settings: str
     ) -> None:
-        """Starts the node and waits until it serves.
+        """Starts the node, unless told otherwise, and waits until it serves.
 
         Args:
             name: the node's name.
             slab: size of its slab.
-            seeds: discovery endpoints of other nodes.
+            start: at once, not with ``start`` later.
             settings: further keys, with ``__`` for the dot and ``_`` for the dash.
         """
         self.directory = Path(tempfile.mkdtemp(prefix="kvasir-py-", dir="/tmp"))
@@ -42,14 +42,14 @@ class Node:
             "store.slab-bytes": slab,
             "cluster.discovery-port": "0",
             "cluster.communication-port": "0",
-            "cluster.seeds": seeds,
             "transport.port": "0",
             **{k.replace("__", ".").replace("_", "-"): v for k, v in settings.items()},
         }
         self._arguments = [a for k, v in keys.items() for a in ("--set", f"{k}={v}")]
         self.ready: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        if start:
+            self.start()
 
     @property
     def socket(self) -> Path:

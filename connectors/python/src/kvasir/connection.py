@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import selectors
+import select
 import socket
 import threading
 import time
@@ -23,10 +23,9 @@ from kvasir.protocol import Frame, FrameReader, MalformedFrameError, MessageType
 
 _RECEIVE_BYTES = 256 * 1024
 _SEND_QUEUE_BYTES_MAX = 4 * protocol.FRAME_BYTES_MAX
-_TICK_S = 0.1
-"""How often deadlines are looked at while something is awaited."""
+_TICK_S = 0.2
+"""How often deadlines are looked at."""
 
-_IDLE_S = 1.0
 _JOIN_S = 5.0
 _CLOSING_ERRORS = frozenset((1, 2, 3, 4, 5, 6, 14))
 
@@ -87,6 +86,9 @@ class Connection:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._reader = FrameReader()
+        self._received = memoryview(bytearray(_RECEIVE_BYTES))
+        self._is_writing = False
+        self._checked = time.monotonic()
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._unsent = bytearray()
@@ -105,7 +107,7 @@ class Connection:
     ) -> Future[T]:
         """Sends a request and returns at once.
 
-        The future ends within ``timeout_s``, give or take a tenth of a second; its callbacks run in
+        The future ends within ``timeout_s``, give or take a fifth of a second; its callbacks run in
         the connection's thread and must not wait. It cannot be cancelled. Errors: ``RefusedError``,
         ``NodeUnavailableError``.
 
@@ -161,12 +163,12 @@ class Connection:
 
     def _run(self) -> None:
         error = None
-        selector = selectors.DefaultSelector()
+        poll = select.poll()
         try:
-            selector.register(self._wake_in, selectors.EVENT_READ)
-            selector.register(self._socket, selectors.EVENT_READ)
+            poll.register(self._wake_in, select.POLLIN)
+            poll.register(self._socket, select.POLLIN)
             while self._error is None:
-                self._turn(selector)
+                self._turn(poll)
         except MalformedFrameError as e:
             error = self._broken("KVA-0513 not a Kvasir node, or a broken one", f"cause={e}")
         except OSError as e:
@@ -176,26 +178,28 @@ class Connection:
         finally:
             # Also when something unforeseen ends this thread: nobody must wait for it in vain.
             self._end(error or self._lost(None))
-            selector.close()
             for end in (self._socket, self._wake_in, self._wake_out):
                 end.close()
 
-    def _turn(self, selector: selectors.BaseSelector) -> None:
-        with self._lock:
-            writing = selectors.EVENT_WRITE if self._unsent else 0
-            awaited = bool(self._pending)
-        if selector.get_key(self._socket).events != selectors.EVENT_READ | writing:
-            selector.modify(self._socket, selectors.EVENT_READ | writing)
-        for key, events in selector.select(_TICK_S if awaited else _IDLE_S):
-            if key.fileobj is self._wake_in:
+    def _turn(self, poll: select.poll) -> None:
+        """Waits for the socket, or a fifth of a second, and does what is to be done."""
+        is_writing = bool(self._unsent)
+        if is_writing != self._is_writing:
+            self._is_writing = is_writing
+            poll.modify(self._socket, select.POLLIN | (select.POLLOUT if is_writing else 0))
+        for descriptor, events in poll.poll(_TICK_S * 1000):
+            if descriptor == self._wake_in.fileno():
                 with contextlib.suppress(BlockingIOError):
                     self._wake_in.recv(4096)
                 continue
-            if events & selectors.EVENT_WRITE:
+            if events & select.POLLOUT:
                 self._flush()
-            if events & selectors.EVENT_READ:
+            if events & ~select.POLLOUT:
                 self._receive()
-        self._check_deadlines(time.monotonic())
+        now = time.monotonic()
+        if now - self._checked >= _TICK_S:
+            self._checked = now
+            self._check_deadlines(now)
 
     def _flush(self) -> None:
         with self._lock, contextlib.suppress(BlockingIOError):
@@ -204,12 +208,12 @@ class Connection:
 
     def _receive(self) -> None:
         try:
-            data = self._socket.recv(_RECEIVE_BYTES)
+            size = self._socket.recv_into(self._received)
         except BlockingIOError:
             return
-        if not data:
+        if size == 0:
             raise ConnectionResetError("end of stream")
-        for frame in self._reader.feed(data):
+        for frame in self._reader.feed(self._received[:size]):
             self._take(frame)
 
     def _take(self, frame: Frame) -> None:

@@ -1,0 +1,102 @@
+"""Finding the leading chunks of a prompt and getting them into the slab, without ever waiting."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from typing import Final
+
+from kvasir.client import Acquisition, LoadedChunk
+from kvasir.errors import KvasirError
+from kvasir.hashes import run_of
+from kvasir.link import NodeLink, Session
+from kvasir.protocol import HASH_BYTES, RUN_CHUNKS_MAX, Found
+from kvasir.vllm.settings import Settings
+
+
+class PrefixSearch:
+    """LOOKUP, then ACQUIRE of what was found. Owns the acquisition until it is taken."""
+
+    def __init__(self, link: NodeLink, session: Session, hashes: bytes, settings: Settings) -> None:
+        """Sends LOOKUP.
+
+        Args:
+            link: is told of failures.
+            session: to ask.
+            hashes: content hashes of all full chunks of the prompt; not empty.
+            settings: limits.
+        """
+        self._link = link
+        self._settings = settings
+        self._hashes = hashes
+        self._count = min(len(hashes) // HASH_BYTES, RUN_CHUNKS_MAX)
+        self._deadline = time.monotonic() + settings.lookup_wait_s
+        self._lookup: Future[Found] = session.client.lookup(
+            session.space, run_of(hashes, settings.chunk_tokens, 0, self._count)
+        )
+        self._acquisition: Acquisition | None = None
+        self._is_over = False
+        self.session: Final = session
+        self.first_chunk = 0
+        """Index within the prompt of the first chunk of the acquisition."""
+
+    def poll(self, computed_tokens: int) -> int | None:
+        """Leading tokens of the prompt that need not be computed, the engine's own included.
+
+        Args:
+            computed_tokens: leading tokens that the engine has already.
+
+        Returns:
+            At least ``computed_tokens``; None while it is not known.
+        """
+        if self._is_over:
+            return computed_tokens
+        if self._acquisition is None:
+            found = self._found()
+            if found is None:
+                return None
+            if found * self._settings.chunk_tokens <= computed_tokens:
+                return self._end(computed_tokens)
+            self.first_chunk = computed_tokens // self._settings.chunk_tokens
+            self._acquisition = self.session.client.acquire(
+                self.session.space,
+                run_of(self._hashes, self._settings.chunk_tokens, self.first_chunk, found),
+                self._settings.load_deadline_s,
+            )
+        if not self._acquisition.is_done:
+            return None
+        ready = self.first_chunk + len(self._acquisition.chunks)
+        if self.first_chunk * self._settings.chunk_tokens > computed_tokens:
+            ready = 0  # the engine has lost blocks that it had: there is a gap now
+        return max(ready * self._settings.chunk_tokens, computed_tokens)
+
+    def take(self) -> tuple[Acquisition, list[LoadedChunk]] | None:
+        """Gives the acquisition away, with its chunks; None if there is none or it is not over."""
+        acquisition = self._acquisition
+        if self._is_over or acquisition is None or not acquisition.is_done:
+            return None
+        self._is_over = True
+        return acquisition, acquisition.chunks
+
+    def cancel(self) -> None:
+        """Gives everything back. May be called at any time, also twice."""
+        self._end(0)
+
+    def _found(self) -> int | None:
+        """Leading chunks worth asking for, 0 after a failure; None while it is not known."""
+        if not self._lookup.done():
+            return None if time.monotonic() < self._deadline else 0
+        error = self._lookup.exception()
+        if isinstance(error, KvasirError):
+            self._link.report(self.session, error)
+            return 0
+        found = self._lookup.result()
+        # A partial answer says nothing of peers; ACQUIRE gives the index more time.
+        return self._count if found.partial else found.found
+
+    def _end(self, tokens: int) -> int:
+        if not self._is_over:
+            self._is_over = True
+            if self._acquisition is not None:
+                self._acquisition.release()
+        return tokens

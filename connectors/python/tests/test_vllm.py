@@ -1,0 +1,433 @@
+"""The vLLM connector in the contract simulator, against real nodes."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kvasir import Client, ConfigError
+from kvasir.vllm import KvasirConnector
+from kvasir.vllm.engine import KVConnectorRole
+from kvasir.vllm.messages import WorkerLayout
+from kvasir.vllm.pages import BlockPages
+from nodes import Node, wait_until
+from spaces import new_identity
+from vllm_engine import BLOCK, Engine, Request, cache_config, config
+
+MakeEngine = Callable[..., Engine]
+_models = itertools.count()
+
+
+def prompt(length: int) -> list[int]:
+    return [random.randrange(50_000) for _ in range(length)]
+
+
+def new_model() -> str:
+    return f"sim-{next(_models)}-{random.randrange(2**32)}"
+
+
+def stats(node: Node) -> dict[str, Any]:
+    with Client(node.socket, new_identity()) as client:
+        answer: dict[str, Any] = client.stats().result()["store"]
+        return answer
+
+
+def assert_nothing_leaked(node: Node, *engines: Engine) -> None:
+    """0 pins and 0 reservations while the engines are still connected."""
+    for engine in engines:
+        engine.assert_clean()
+
+    def is_clean() -> bool:
+        store = stats(node)
+        return bool(store["pinned"] == 0 and store["reserved"] == 0)
+
+    wait_until(is_clean, what="no pins, no reservations")
+
+
+@pytest.fixture(autouse=True)
+def no_exception(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing had to be caught on its way into the engine."""
+    yield
+    assert "KVA-0589" not in caplog.text
+
+
+@pytest.fixture
+def make(node: Node) -> Iterator[MakeEngine]:
+    """Makes engines, connected unless the test names a socket itself."""
+    engines: list[Engine] = []
+
+    def make_one(socket: Path | None = None, **options: Any) -> Engine:
+        engine = Engine(socket or node.socket, **options)
+        engines.append(engine)
+        if socket is None:
+            engine.wait_for_node()
+        return engine
+
+    yield make_one
+    for engine in engines:
+        engine.close()
+
+
+class Gate:
+    """Holds copies back until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        load = BlockPages.load
+
+        def gated(pages: BlockPages, *args: Any) -> None:
+            self.reached.set()
+            assert self.opened.wait(60.0)
+            load(pages, *args)
+
+        monkeypatch.setattr(BlockPages, "load", gated)
+
+
+def step_until(engine: Engine, condition: Callable[[], object]) -> None:
+    for _ in range(20_000):
+        if condition():
+            return
+        engine.step()
+    raise AssertionError("condition not met")
+
+
+@pytest.mark.parametrize(("world", "mla"), [(1, False), (2, False), (2, True)])
+def test_second_engine_loads_what_the_first_computed(
+    node: Node, make: MakeEngine, world: int, mla: bool
+) -> None:
+    model, tokens = new_model(), prompt(200)
+    first = make(world=world, mla=mla, model=model)
+    first.add(Request("a", tokens, new_tokens=40))
+    first.run()
+    assert first.loaded_tokens == 0
+    second = make(world=world, mla=mla, model=model)
+    second.add(Request("b", [*tokens, 1, 2, 3]))
+    second.run()
+    assert second.loaded_tokens == 192  # six chunks of 32
+    assert second.computed_tokens == 11
+    assert_nothing_leaked(node, first, second)
+
+
+def test_generated_tokens_are_stored_too(node: Node, make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(70)
+    first = make(model=model)
+    request = first.add(Request("a", tokens, new_tokens=100))
+    first.run()
+    second = make(model=model)
+    second.add(Request("b", request.tokens))
+    second.run()
+    assert second.loaded_tokens == 160
+    assert_nothing_leaked(node, first, second)
+
+
+def test_full_hit_leaves_a_token_to_compute(node: Node, make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(64)
+    engine = make(model=model)
+    engine.add(Request("a", tokens))
+    engine.run()
+    engine.add(Request("b", tokens))
+    engine.run()
+    assert engine.loaded_tokens == 48
+    assert_nothing_leaked(node, engine)
+
+
+def test_blocks_of_the_engine_itself_are_not_loaded(node: Node, make: MakeEngine) -> None:
+    """Its own prefix cache ends in the middle of a chunk."""
+    model, tokens = new_model(), prompt(200)
+    first = make(model=model)
+    first.add(Request("a", tokens))
+    first.run()
+    second = make(model=model)
+    second.add(Request("b", tokens, local=3 * BLOCK))
+    second.run()
+    assert second.loaded_tokens == 192 - 48
+    assert_nothing_leaked(node, first, second)
+
+
+def test_many_requests_share_prefixes(node: Node, make: MakeEngine) -> None:
+    model = new_model()
+    first, second = make(model=model, blocks=96), make(model=model, blocks=96)
+    heads = [prompt(128) for _ in range(3)]
+    for i in range(40):
+        engine = (first, second)[i % 2]
+        engine.add(Request(f"r{i}", heads[i % 3] + prompt(40), new_tokens=3))
+        engine.step()
+    for engine in (first, second):
+        engine.run()
+    assert first.finished | second.finished == {f"r{i}" for i in range(40)}
+    assert first.loaded_tokens + second.loaded_tokens > 0
+    assert_nothing_leaked(node, first, second)
+
+
+def test_engine_goes_on_while_an_answer_is_pending(node: Node, make: MakeEngine) -> None:
+    engine = make(model=new_model())
+    running = engine.add(Request("running", prompt(40), new_tokens=500))
+    step_until(engine, lambda: running.state == "running")
+    begin = engine.computed_tokens
+    engine.add(Request("asking", prompt(400)))
+    step_until(engine, lambda: "asking" in engine.finished)
+    assert engine.computed_tokens > begin
+    engine.abort(running)
+    engine.run()
+    assert_nothing_leaked(node, engine)
+
+
+def test_preempted_request_loads_what_it_had_stored(node: Node, make: MakeEngine) -> None:
+    engine = make(model=new_model())
+    request = engine.add(Request("a", prompt(200), new_tokens=60))
+    step_until(engine, lambda: request.num_computed_tokens > 200)
+    engine.preempt(request)  # its stores may be under way: the blocks stay pinned
+    engine.run()
+    assert engine.finished == {"a"}
+    assert_nothing_leaked(node, engine)
+    loaded = engine.loaded_tokens
+    request = engine.add(Request("b", prompt(200), new_tokens=60))
+    step_until(engine, lambda: request.num_computed_tokens > 200)
+    step_until(engine, lambda: not engine.scheduler.has_pending_push_work())
+    engine.preempt(request)
+    engine.run()
+    assert engine.loaded_tokens >= loaded + 192
+    assert_nothing_leaked(node, engine)
+
+
+def test_request_aborted_while_it_loads(
+    node: Node, make: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, tokens = new_model(), prompt(200)
+    engine = make(model=model, world=2)
+    engine.add(Request("a", tokens))
+    engine.run()
+    gate = Gate(monkeypatch)
+    request = engine.add(Request("b", tokens))
+    step_until(engine, gate.reached.is_set)
+    engine.abort(request)
+    assert engine.scheduler.has_pending_push_work()
+    gate.opened.set()
+    engine.run()
+    assert engine.received["b"] == 1
+    assert_nothing_leaked(node, engine)
+
+
+def test_request_aborted_before_it_loads(node: Node, make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(200)
+    engine = make(model=model)
+    engine.add(Request("a", tokens))
+    engine.run()
+    for steps in range(6):
+        request = engine.add(Request(f"b{steps}", tokens))
+        for _ in range(steps):
+            engine.step()
+        if request in engine.requests:
+            engine.abort(request)
+    engine.run()
+    assert_nothing_leaked(node, engine)
+
+
+def test_request_that_finds_no_blocks_keeps_its_answer(node: Node, make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(200)
+    engine = make(model=model, blocks=32)
+    engine.add(Request("a", tokens))
+    engine.run()
+    hog = engine.add(Request("hog", prompt(21 * BLOCK), new_tokens=200))
+    step_until(engine, lambda: hog.state == "running")
+    engine.add(Request("b", tokens))
+    for _ in range(50):
+        engine.step()
+    engine.abort(hog)
+    engine.run()
+    assert engine.loaded_tokens == 192
+    assert_nothing_leaked(node, engine)
+
+
+def test_reset_gives_back_what_waits(node: Node, make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(200)
+    engine = make(model=model)
+    engine.add(Request("a", tokens))
+    engine.run()
+    engine.add(Request("b", tokens))
+    engine.step()
+    assert engine.scheduler.reset_cache()
+    engine.run()
+    assert engine.finished == {"a", "b"}
+    assert_nothing_leaked(node, engine)
+
+
+def test_short_prompt_and_wrong_hashes_are_computed(
+    node: Node, make: MakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = make(model=new_model())
+    engine.add(Request("short", prompt(20)))
+    engine.run()
+    wrong = Request("wrong", prompt(100))
+    wrong.block_hashes = [h[:16] for h in wrong.block_hashes]
+    engine.add(wrong)
+    engine.run()
+    assert engine.finished == {"short", "wrong"}
+    assert [r.message[:8] for r in caplog.records] == ["KVA-0565"]  # said once, nothing raised
+    assert engine.loaded_tokens == 0
+    assert_nothing_leaked(node, engine)
+
+
+def test_prompt_of_100_000_tokens(node: Node, make: MakeEngine) -> None:
+    engine = make(model=new_model(), blocks=6400)
+    engine.add(Request("long", prompt(100_000)))
+    engine.step()
+    request = engine.requests[0]
+    engine.step()
+    engine.abort(request)
+    engine.run()
+    assert_nothing_leaked(node, engine)
+
+
+def test_full_slab_is_no_problem(make: MakeEngine) -> None:
+    node = Node("small", "1MiB")
+    try:
+        engine = make(node.socket, model=new_model(), blocks=512)
+        engine.wait_for_node()
+        for i in range(12):
+            engine.add(Request(f"r{i}", prompt(600)))
+        engine.run()
+        assert len(engine.finished) == 12
+        assert_nothing_leaked(node, engine)
+    finally:
+        node.close()
+
+
+def test_node_that_comes_late_dies_in_a_load_and_comes_back(
+    make: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node("fragile", start=False)
+    try:
+        model, tokens = new_model(), prompt(200)
+        engine = make(node.socket, model=model, world=2)
+        engine.add(Request("absent", tokens))
+        engine.run()
+        assert engine.loaded_tokens == 0
+
+        node.start()
+        engine.wait_for_node()
+        engine.add(Request("store", tokens))
+        engine.run()
+        assert_nothing_leaked(node, engine)
+
+        # First block bad for one request, a middle block for the other: it has some of its own.
+        gate = Gate(monkeypatch)
+        first = engine.add(Request("first", tokens))
+        middle = engine.add(Request("middle", tokens, local=5 * BLOCK))
+        step_until(engine, lambda: first.state == middle.state == "loading")
+        assert gate.reached.wait(30.0)
+        node.kill()
+        wait_until(lambda: stats_fail(node), what="node dead")
+        gate.opened.set()
+        engine.run()
+        assert {"first", "middle"} <= engine.finished
+        assert engine.received["first"] == engine.received["middle"] == 1
+        assert engine.loaded_tokens == 0
+        engine.assert_clean()
+
+        node.start()
+        engine.wait_for_node()
+        engine.add(Request("again", tokens))
+        engine.run()
+        assert engine.loaded_tokens == 192
+        assert_nothing_leaked(node, engine)
+    finally:
+        node.close()
+
+
+def stats_fail(node: Node) -> bool:
+    try:
+        stats(node)
+    except Exception:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"algorithm": "xxhash"},
+        {"algorithm": "xxhash_cbor"},
+        {"pipeline": 2},
+        {"chunk_tokens": 24},
+        {"chunk_tokens": "32"},
+        {"load_deadline_ms": 0},
+        {"chunk_token": 32},
+    ],
+)
+def test_configuration_that_cannot_be_cached_is_refused(extra: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="KVA-0580"):
+        KvasirConnector(config(Path("/none"), **extra), KVConnectorRole.SCHEDULER, cache_config(8))
+
+
+def test_several_groups_are_refused() -> None:
+    groups = cache_config(8)
+    groups.kv_cache_groups *= 2
+    with pytest.raises(ConfigError, match="kv_cache_groups"):
+        KvasirConnector(config(Path("/none")), KVConnectorRole.SCHEDULER, groups)
+
+
+def test_ranks_that_differ_are_refused() -> None:
+    scheduler = KvasirConnector(
+        config(Path("/none"), world=2), KVConnectorRole.SCHEDULER, cache_config(8)
+    )
+    same = WorkerLayout("x", "y", 4096)
+    for layouts in ({0: same}, {0: same, 1: same}, {0: same, 1: WorkerLayout("x", "z", 4096)}):
+        with pytest.raises(ConfigError, match="KVA-0588"):
+            scheduler.set_xfer_handshake_metadata(layouts)
+
+
+def test_constructor_of_early_releases_takes_two_arguments() -> None:
+    connector = KvasirConnector(config(Path("/none")), KVConnectorRole.WORKER)
+    connector._config.cache_config.num_gpu_blocks = 8
+    connector.register_kv_caches({"a": torch.zeros(8, 2, 16, 8)})
+    assert connector.get_handshake_metadata() is not None
+    connector.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "fragments"),
+    [
+        (torch.zeros(8, 16, 2, 8).permute(0, 2, 1, 3), 1),
+        (torch.zeros(8, 2, 16, 8), 1),
+        (torch.zeros(2, 8, 16, 2, 4), 2),
+        (torch.zeros(8, 16, 576), 1),
+        (torch.zeros(8, 3, 16, 2, 8)[:, 1], 1),
+    ],
+)
+def test_known_layouts_are_copied_whole(tensor: torch.Tensor, fragments: int) -> None:
+    tensor.copy_(torch.rand(tensor.shape))
+    before = tensor.clone()
+    pages = BlockPages({"a": tensor, "same": tensor}, 8, 2)
+    assert len(pages._fragments) == fragments
+    cell = torch.zeros(pages.cell_bytes, dtype=torch.uint8)
+    pages.store(cell, 0, [3, 5])
+    tensor.zero_()
+    pages.load(cell, 0, [3, 5])
+    dimension = 1 if fragments == 2 else 0
+    index = torch.tensor([3, 5])
+    assert torch.equal(tensor.index_select(dimension, index), before.index_select(dimension, index))
+    assert torch.count_nonzero(tensor.index_select(dimension, torch.tensor([0, 4]))) == 0
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(7, 2, 16, 8),
+        torch.zeros(3, 8, 16, 2, 4),
+        torch.zeros(8, 2, 32, 8)[:, :, ::2],
+        torch.zeros(1, 2, 16, 8).expand(8, 2, 16, 8),
+        [torch.zeros(8, 4)],
+    ],
+)
+def test_unknown_layouts_are_refused(tensor: Any) -> None:
+    with pytest.raises(ConfigError, match="KVA-0583"):
+        BlockPages({"a": tensor}, 8, 2)
