@@ -28,7 +28,8 @@ public final class PullBench {
   private static final int ROUND_BYTES = 128 * MIB;
 
   private static final long SLAB_BYTES = 4L * ROUND_BYTES;
-  private static final int GRID_TRIES = 5;
+  private static final int GRID_WARM_UP = 15;
+  private static final int GRID_TRIES = 7;
   private static final String BEST_OF_GRID = "raw-aeron";
 
   private PullBench() {}
@@ -63,6 +64,7 @@ public final class PullBench {
   private static List<BenchResult> rows(List<Reference> sides, PrintStream progress)
       throws IOException {
     List<BenchResult> rows = new ArrayList<>();
+    Rounds.warmUp(sides, CHUNK_BYTES[0], ROUND_BYTES / CHUNK_BYTES[0], progress);
     for (int chunkBytes : CHUNK_BYTES) {
       int chunks = ROUND_BYTES / chunkBytes;
       Map<String, double[]> samples = Rounds.measure(sides, chunkBytes, chunks, progress);
@@ -94,7 +96,9 @@ public final class PullBench {
     for (AeronSettings settings : AeronSettings.GRID) {
       double[] speeds = new double[GRID_TRIES];
       try (Reference aeron = new RawAeron(settings, directory, ROUND_BYTES, true)) {
-        aeron.deliver(32 * MIB, ROUND_BYTES / (32 * MIB));
+        for (int i = 0; i < GRID_WARM_UP; i++) {
+          aeron.deliver(32 * MIB, ROUND_BYTES / (32 * MIB));
+        }
         for (int i = 0; i < GRID_TRIES; i++) {
           speeds[i] = ROUND_BYTES / (double) aeron.deliver(32 * MIB, ROUND_BYTES / (32 * MIB));
         }

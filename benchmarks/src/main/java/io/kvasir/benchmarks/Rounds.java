@@ -11,10 +11,27 @@ import java.util.Map;
 
 /** Measures several sides in rounds, each round in the opposite order of the one before. */
 final class Rounds {
+  /**
+   * Before the first size: on two cores the compilers of two nodes take that long to fall silent.
+   */
+  static final int FIRST_WARM_UP = 40;
+
   static final int WARM_UP = 3;
   static final int MEASURED = 9;
 
   private Rounds() {}
+
+  /** Runs all sides for a while before anything is measured, each as often as the others. */
+  static void warmUp(
+      List<? extends Reference> sides, int chunkBytes, int chunks, PrintStream progress)
+      throws IOException {
+    for (int round = 0; round < FIRST_WARM_UP; round++) {
+      for (Reference side : sides) {
+        side.deliver(chunkBytes, chunks);
+      }
+    }
+    progress.printf("bench: warmed up with %d rounds of every side%n", FIRST_WARM_UP);
+  }
 
   /** Returns GB/s of each side in each measured round, by name. */
   static Map<String, double[]> measure(

@@ -6,7 +6,6 @@ import io.aeron.logbuffer.BufferClaim;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.concurrent.locks.LockSupport;
 import org.agrona.MutableDirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 
@@ -18,12 +17,20 @@ import org.agrona.concurrent.UnsafeBuffer;
  */
 final class AeronSender implements SenderMain.Sender {
   static final int HEADER_BYTES = 16;
-  private static final long IDLE_NS = 100_000;
+
+  /** As long as the last fragments may still wait for the receiver's window. */
+  private static final long SETTLE_NS = 20_000_000;
+
+  private static final long PAUSE_NS = 100_000;
+
+  /** Often enough for a living stream, and seldom enough not to disturb who is measured now. */
+  static final long KEEP_ALIVE_NS = 5_000_000;
 
   private final AeronHost host;
   private final ExclusivePublication publication;
   private final BufferClaim claim = new BufferClaim();
   private final UnsafeBuffer source = new UnsafeBuffer(0, 0);
+  private long sentNs = System.nanoTime();
 
   AeronSender(AeronSettings settings, String endpoint, Path directory) {
     host = new AeronHost(settings, directory);
@@ -65,13 +72,15 @@ final class AeronSender implements SenderMain.Sender {
         host.invoke();
       }
     }
+    sentNs = System.nanoTime();
   }
 
   @Override
-  public void idle() {
-    if (host.invoke() == 0) {
-      LockSupport.parkNanos(IDLE_NS);
+  public long idle() {
+    if (host.invoke() > 0) {
+      return 0;
     }
+    return System.nanoTime() - sentNs < SETTLE_NS ? PAUSE_NS : KEEP_ALIVE_NS;
   }
 
   @Override

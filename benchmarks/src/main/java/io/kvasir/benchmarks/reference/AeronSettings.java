@@ -10,22 +10,26 @@ import java.util.List;
  * @param mtuBytes largest UDP payload
  * @param termBytes length of a term buffer, a power of two
  * @param windowBytes receiver window, at most what the socket buffer grants
+ * @param checksumOnArrival the receiver takes the checksum fragment by fragment, as the node's lane
+ *     does, else chunk by chunk on a worker
  */
-public record AeronSettings(ThreadingMode mode, int mtuBytes, int termBytes, int windowBytes) {
+public record AeronSettings(
+    ThreadingMode mode, int mtuBytes, int termBytes, int windowBytes, boolean checksumOnArrival) {
   private static final int LOOPBACK_MTU = 65_504;
   private static final int MIB = 1 << 20;
 
   /** Small and fixed: the neighbourhood of what was fastest on few cores. */
   public static final List<AeronSettings> GRID =
       List.of(
-          new AeronSettings(ThreadingMode.INVOKER, LOOPBACK_MTU, 2 * MIB, MIB),
-          new AeronSettings(ThreadingMode.INVOKER, LOOPBACK_MTU, 4 * MIB, 2 * MIB),
-          new AeronSettings(ThreadingMode.INVOKER, 32_736, 2 * MIB, MIB),
-          new AeronSettings(ThreadingMode.SHARED, LOOPBACK_MTU, 2 * MIB, MIB),
-          new AeronSettings(ThreadingMode.DEDICATED, LOOPBACK_MTU, 4 * MIB, 2 * MIB));
+          new AeronSettings(ThreadingMode.INVOKER, LOOPBACK_MTU, 2 * MIB, MIB, false),
+          new AeronSettings(ThreadingMode.INVOKER, LOOPBACK_MTU, 2 * MIB, MIB, true),
+          new AeronSettings(ThreadingMode.INVOKER, LOOPBACK_MTU, 4 * MIB, 2 * MIB, true),
+          new AeronSettings(ThreadingMode.INVOKER, 32_736, 2 * MIB, MIB, true),
+          new AeronSettings(ThreadingMode.SHARED, LOOPBACK_MTU, 2 * MIB, MIB, false),
+          new AeronSettings(ThreadingMode.DEDICATED, LOOPBACK_MTU, 4 * MIB, 2 * MIB, false));
 
   String toArgument() {
-    return mode + "," + mtuBytes + "," + termBytes + "," + windowBytes;
+    return mode + "," + mtuBytes + "," + termBytes + "," + windowBytes + "," + checksumOnArrival;
   }
 
   static AeronSettings fromArgument(String argument) {
@@ -34,6 +38,7 @@ public record AeronSettings(ThreadingMode mode, int mtuBytes, int termBytes, int
         ThreadingMode.valueOf(parts[0]),
         Integer.parseInt(parts[1]),
         Integer.parseInt(parts[2]),
-        Integer.parseInt(parts[3]));
+        Integer.parseInt(parts[3]),
+        Boolean.parseBoolean(parts[4]));
   }
 }

@@ -34,6 +34,14 @@ final class ChunkVerifier implements AutoCloseable {
     tasks.add(new Task(chunk, crc32c));
   }
 
+  /** Counts a chunk that was verified, here or by whoever received it. */
+  void verified(boolean isRight) {
+    if (!isRight) {
+      wrong.incrementAndGet();
+    }
+    verified.incrementAndGet();
+  }
+
   int verified() {
     return verified.get();
   }
@@ -57,10 +65,7 @@ final class ChunkVerifier implements AutoCloseable {
         }
         crc.reset();
         crc.update(chunk.asByteBuffer());
-        if ((int) crc.getValue() != task.crc32c()) {
-          wrong.incrementAndGet();
-        }
-        verified.incrementAndGet();
+        verified((int) crc.getValue() == task.crc32c());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

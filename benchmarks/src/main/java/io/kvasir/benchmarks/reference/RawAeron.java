@@ -4,7 +4,6 @@ import io.aeron.Subscription;
 import io.aeron.logbuffer.FragmentHandler;
 import io.aeron.logbuffer.Header;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -13,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.zip.CRC32C;
 import org.agrona.CloseHelper;
 import org.agrona.DirectBuffer;
 
@@ -22,16 +22,17 @@ import org.agrona.DirectBuffer;
  */
 public final class RawAeron implements Reference {
   private static final int FRAGMENTS_PER_POLL = 16;
-  private static final long KEEP_ALIVE_NS = 1_000_000;
 
   private final String name;
   private final boolean verify;
+  private final boolean checksumOnArrival;
   private final AeronHost host;
   private final Subscription subscription;
   private final SenderProcess sender;
   private final PrefaultedFile slots;
   private final ByteBuffer slotBuffer;
   private final ChunkVerifier verifier = new ChunkVerifier();
+  private final CRC32C running = new CRC32C();
   private final FragmentHandler onFragment = this::onFragment;
 
   private final Object lock = new Object();
@@ -46,6 +47,7 @@ public final class RawAeron implements Reference {
       throws IOException {
     this.name = verify ? "raw-aeron" : "raw-aeron-nocrc";
     this.verify = verify;
+    this.checksumOnArrival = verify && settings.checksumOnArrival();
     slots = new PrefaultedFile(directory.resolve(name + "-slots"), slabBytes, 1);
     slotBuffer = slots.memory().asByteBuffer();
     host = new AeronHost(settings, directory.resolve(name + "-driver"));
@@ -88,6 +90,7 @@ public final class RawAeron implements Reference {
     bytesOfChunk = new int[chunks];
     chunksComplete = 0;
     verifier.reset();
+    running.reset();
     long startNs = System.nanoTime();
     long deadlineNs = ChunkVerifier.deadlineNs();
     sender.send("send " + chunkBytes + " " + chunks);
@@ -110,12 +113,22 @@ public final class RawAeron implements Reference {
     buffer.getBytes(
         offset + AeronSender.HEADER_BYTES, slotBuffer, chunk * chunkBytes + at, payloadBytes);
     bytesOfChunk[chunk] += payloadBytes;
+    if (checksumOnArrival) {
+      int start = chunk * chunkBytes + at;
+      running.update(slotBuffer.limit(start + payloadBytes).position(start));
+    }
     if (bytesOfChunk[chunk] == chunkBytes) {
       chunksComplete++;
-      if (verify) {
-        MemorySegment slot = slots.memory().asSlice((long) chunk * chunkBytes, chunkBytes);
-        verifier.submit(slot, buffer.getInt(offset + 4, ByteOrder.LITTLE_ENDIAN));
-      }
+      verify(chunk, buffer.getInt(offset + 4, ByteOrder.LITTLE_ENDIAN));
+    }
+  }
+
+  private void verify(int chunk, int crc32c) {
+    if (checksumOnArrival) {
+      verifier.verified((int) running.getValue() == crc32c);
+      running.reset();
+    } else if (verify) {
+      verifier.submit(slots.memory().asSlice((long) chunk * chunkBytes, chunkBytes), crc32c);
     }
   }
 
@@ -141,7 +154,7 @@ public final class RawAeron implements Reference {
       synchronized (lock) {
         host.invoke();
       }
-      LockSupport.parkNanos(KEEP_ALIVE_NS);
+      LockSupport.parkNanos(AeronSender.KEEP_ALIVE_NS);
     }
   }
 

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32C;
 
 /**
@@ -26,8 +27,12 @@ final class SenderMain {
   interface Sender extends AutoCloseable {
     void send(ByteBuffer source, int chunkBytes, int[] crc32c) throws IOException;
 
-    /** Keeps the connection alive; called while there is nothing to send. */
-    void idle();
+    /**
+     * Keeps the connection alive while there is nothing to send.
+     *
+     * @return nanoseconds until it wants to be called again
+     */
+    long idle();
 
     @Override
     void close() throws IOException;
@@ -56,9 +61,8 @@ final class SenderMain {
     BlockingQueue<String> commands = readCommands();
     int[] crc32c = new int[0];
     while (true) {
-      String command = commands.poll();
+      String command = commands.poll(sender.idle(), TimeUnit.NANOSECONDS);
       if (command == null) {
-        sender.idle();
         continue;
       }
       if (command.isEmpty()) {

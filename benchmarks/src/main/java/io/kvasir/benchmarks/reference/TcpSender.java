@@ -6,11 +6,10 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.SocketChannel;
-import java.util.concurrent.locks.LockSupport;
 
 /** The sending half of {@link JavaTcp}. */
 final class TcpSender implements SenderMain.Sender {
-  private static final long IDLE_NS = 100_000;
+  private static final long IDLE_NS = 1_000_000_000;
 
   private final SocketChannel channel;
   private final ByteBuffer header =
@@ -36,8 +35,8 @@ final class TcpSender implements SenderMain.Sender {
   }
 
   @Override
-  public void idle() {
-    LockSupport.parkNanos(IDLE_NS);
+  public long idle() {
+    return IDLE_NS;
   }
 
   @Override
