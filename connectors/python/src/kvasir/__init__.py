@@ -4,7 +4,8 @@ The client needs the standard library alone: ``Client`` speaks with the node on 
 ``NodeLink`` keeps such a connection alive. The connectors are ``kvasir.vllm`` and its siblings.
 """
 
-from kvasir.client import Acquisition, Client, LoadedChunk, Reservation, Space
+from kvasir.acquisition import Acquisition, LoadedChunk
+from kvasir.client import Client, Reservation, Space
 from kvasir.errors import ConfigError, KvasirError, NodeUnavailableError, RefusedError
 from kvasir.hashes import chunk_hashes, hashes_of_blocks, run_of
 from kvasir.identity import EngineIdentity, Namespace, SpaceRequest

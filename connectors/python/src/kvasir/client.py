@@ -10,25 +10,24 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kvasir import protocol
+from kvasir.acquisition import Acquisition, view_of
 from kvasir.connection import Connection, Decoder, Encoder, T
 from kvasir.errors import KvasirError, NodeUnavailableError
 from kvasir.identity import EngineIdentity, SpaceRequest
 from kvasir.protocol import (
     Acquired,
     CommittedEntry,
-    EndReason,
     Found,
     Frame,
     MalformedFrameError,
     MessageType,
-    ReadyEntry,
     ReleaseStatus,
     ReserveStatus,
     Run,
@@ -59,22 +58,6 @@ class Space:
     request: SpaceRequest
 
 
-@dataclass(frozen=True)
-class LoadedChunk:
-    """A resident, pinned chunk.
-
-    Attributes:
-        index: index within the acquired run.
-        memory: the bytes in the node's slab, read-only; they hold until the acquisition is released
-            or the connection is lost, and a copy counts only once the release has said so.
-        place: slot, segment, offset, version and source.
-    """
-
-    index: int
-    memory: memoryview
-    place: ReadyEntry
-
-
 class Reservation(NamedTuple):
     """Outcome of a reservation for one chunk.
 
@@ -96,131 +79,6 @@ class Reservation(NamedTuple):
     def is_reserved(self) -> bool:
         """May the engine write?"""
         return self.status == ReserveStatus.RESERVED
-
-
-class Acquisition:
-    """Chunks on their way into the slab, in order, pinned until ``release``. Thread-safe.
-
-    Must be released exactly once, also when it failed or nothing came.
-    """
-
-    def __init__(self, client: Client, space: Space, run: Run, deadline: float) -> None:
-        self._client = client
-        self._space = space
-        self._run = run
-        self._deadline = deadline
-        self._changed = threading.Condition()
-        self._chunks: list[LoadedChunk] = []
-        self._limit = 0
-        self._end: EndReason | None = None
-        self._error: KvasirError | None = None
-        self._released = False
-        self.acquired: Future[Acquired] = Future()
-
-    @property
-    def end_reason(self) -> EndReason | None:
-        """Why no more chunks will come; None while some may."""
-        with self._changed:
-            return self._end
-
-    @property
-    def is_done(self) -> bool:
-        """Will no more chunks come, for whatever reason? Never waits."""
-        with self._changed:
-            return self._end is not None or self._error is not None
-
-    @property
-    def chunks(self) -> list[LoadedChunk]:
-        """What is resident now; empty once the connection is lost. Never waits."""
-        with self._changed:
-            return [] if self._error is not None else list(self._chunks)
-
-    def __iter__(self) -> Iterator[LoadedChunk]:
-        """Gives the chunks as they come and stops at the end.
-
-        Raises:
-            KvasirError: refused, or the node is gone; all chunks given before are void.
-        """
-        index = 0
-        while True:
-            with self._changed:
-                while len(self._chunks) <= index and self._end is None and self._error is None:
-                    self._changed.wait()  # ends: the client's thread keeps the deadline
-                if self._error is not None:
-                    raise self._error
-                if len(self._chunks) <= index:
-                    return
-                chunk = self._chunks[index]
-            index += 1
-            yield chunk
-
-    def release(self) -> Future[bool]:
-        """Ends the acquisition; its memory must no longer be read. What is not ready is given up.
-
-        Returns:
-            True if the load counts: all its chunks were valid the whole time. On False or an error
-            whatever was copied out must be thrown away.
-
-        Raises:
-            ValueError: it was released before.
-        """
-        with self._changed:
-            if self._released:
-                raise ValueError("KVA-0567 acquisition released twice; release it once")
-            self._released = True
-        outcome: Future[bool] = Future()
-        outcome.set_running_or_notify_cancel()
-        self.acquired.add_done_callback(lambda acquired: self._send_release(acquired, outcome))
-        return outcome
-
-    def on_acquired(self, acquired: Acquired) -> None:
-        """Takes the answer to ACQUIRE. For the client."""
-        if acquired.chunks > self._run.count:
-            raise MalformedFrameError(f"chunks={acquired.chunks} asked={self._run.count}")
-        self._limit = acquired.chunks
-
-    def on_ready(self, first_index: int, entries: Sequence[ReadyEntry], slab: Slab) -> None:
-        """Takes the entries of a READY. For the client."""
-        with self._changed:
-            if (
-                self._end is not None
-                or first_index != len(self._chunks)
-                or len(entries) > self._limit - first_index
-            ):
-                raise MalformedFrameError(f"READY firstIndex={first_index} count={len(entries)}")
-            for entry in entries:
-                if not 1 <= entry.length_bytes <= self._space.request.chunk_bytes:
-                    raise MalformedFrameError(f"READY lengthBytes={entry.length_bytes}")
-                memory = _view(slab, entry.segment, entry.segment_offset, entry.length_bytes)
-                self._chunks.append(LoadedChunk(len(self._chunks), memory.toreadonly(), entry))
-            self._changed.notify_all()
-
-    def on_end(self, ready_chunks: int, reason: EndReason) -> None:
-        """Takes an ACQUIRE_END. For the client."""
-        with self._changed:
-            if self._end is not None or ready_chunks != len(self._chunks):
-                raise MalformedFrameError(f"ACQUIRE_END readyChunks={ready_chunks}")
-            self._end = reason
-            self._changed.notify_all()
-
-    def on_failed(self, error: KvasirError) -> None:
-        """The request was refused or the node is gone. For the client."""
-        with self._changed:
-            self._error = error
-            self._changed.notify_all()
-
-    def is_late(self, now: float) -> bool:
-        """Has the node missed the deadline? For the client."""
-        with self._changed:
-            return self._end is None and self._error is None and self._deadline < now
-
-    def _send_release(self, acquired: Future[Acquired], outcome: Future[bool]) -> None:
-        error = acquired.exception()
-        if error is not None:
-            outcome.set_exception(error)
-            return
-        released = self._client.send_release(acquired.result().acquire_id)
-        released.add_done_callback(lambda done: _copy_outcome(done, outcome))
 
 
 class Client:
@@ -312,7 +170,12 @@ class Client:
         self._check_own(space)
         deadline_ms = min(max(round(deadline_s * 1000), 1), protocol.DEADLINE_MS_MAX)
         limit_s = deadline_ms / 1000 + _DEADLINE_GRACE_S
-        acquisition = Acquisition(self, space, run, time.monotonic() + limit_s)
+        acquisition = Acquisition(
+            self._send_release,
+            run.count,
+            space.request.chunk_bytes,
+            time.monotonic() + limit_s,
+        )
         with self._lock:
             self._asked.add(acquisition)
 
@@ -419,9 +282,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.goodbye()
 
-    def send_release(self, acquire_id: int) -> Future[bool]:
-        """Sends RELEASE. For ``Acquisition``."""
-
+    def _send_release(self, acquire_id: int) -> Future[bool]:
         def decode(frame: Frame) -> bool:
             released = protocol.decode_released(frame)
             if released.acquire_id != acquire_id:
@@ -514,7 +375,7 @@ class Client:
 
     def _reservation(self, space: Space, entry: protocol.ReservedEntry) -> Reservation:
         if entry.status == ReserveStatus.RESERVED:
-            memory = _view(
+            memory = view_of(
                 self.slab, entry.segment, entry.segment_offset, space.request.chunk_bytes
             )
         else:
@@ -526,21 +387,6 @@ class Client:
             raise ValueError(
                 f"KVA-0568 space of another connection - space={space.id}; register it again"
             )
-
-
-def _copy_outcome(done: Future[bool], outcome: Future[bool]) -> None:
-    error = done.exception()
-    if error is not None:
-        outcome.set_exception(error)
-    else:
-        outcome.set_result(done.result())
-
-
-def _view(slab: Slab, segment: int, offset: int, length: int) -> memoryview:
-    try:
-        return slab.view(segment, offset, length)
-    except IndexError as e:
-        raise MalformedFrameError(f"place={e}") from e
 
 
 def _check_count(expected: int, count: int) -> None:

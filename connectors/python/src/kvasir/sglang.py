@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from kvasir.client import Acquisition
+from kvasir.acquisition import Acquisition
 from kvasir.errors import ConfigError, KvasirError
 from kvasir.hashes import anchor_position
 from kvasir.identity import Namespace, SpaceRequest

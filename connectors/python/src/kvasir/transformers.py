@@ -16,7 +16,7 @@ import torch
 import transformers
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from kvasir.client import Acquisition
+from kvasir.acquisition import Acquisition
 from kvasir.errors import ConfigError, KvasirError
 from kvasir.hashes import chunk_hashes, run_of
 from kvasir.identity import Namespace, SpaceRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from kvasir.client import Acquisition
+from kvasir.acquisition import Acquisition
 from kvasir.vllm.messages import StepMetadata
 
 

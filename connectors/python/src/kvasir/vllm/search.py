@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Future
 from typing import Final
 
-from kvasir.client import Acquisition, LoadedChunk
+from kvasir.acquisition import Acquisition, LoadedChunk
 from kvasir.errors import KvasirError
 from kvasir.hashes import run_of
 from kvasir.link import NodeLink, Session
