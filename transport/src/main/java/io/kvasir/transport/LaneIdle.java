@@ -4,12 +4,14 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the lane waits. With transfers in flight it yields, then naps shortly; without, it naps
- * longer and longer up to a millisecond, and other threads wake it.
+ * How the lane waits. With transfers in flight it yields a few times, then naps shortly: on a small
+ * machine the thread that answers, the index and the peer want the core, and a nap is short against
+ * the receiver's window. Without transfers it naps longer and longer up to a millisecond, and other
+ * threads wake it.
  */
 final class LaneIdle {
   private static final int YIELDS = 200;
-  private static final int ACTIVE_YIELDS = 2_000;
+  private static final int ACTIVE_YIELDS = 5;
   private static final long NAP_MIN_NS = 50_000;
   private static final long NAP_ACTIVE_NS = 50_000;
   private static final long NAP_MAX_NS = 1_000_000;
