@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
       StatusCommand.class,
       DoctorCommand.class,
       ReplayCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      DemoCommand.class
     })
 public final class Kvasir implements Runnable {
   @Spec private @Nullable CommandSpec spec;

@@ -1,0 +1,164 @@
+package io.kvasir.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
+
+/**
+ * {@code kvasir demo}: installs a real engine into a virtual environment of its own, once, and runs
+ * it on two nodes. What it does there is in the Python module {@code kvasir.demo}.
+ */
+@Command(
+    name = "demo",
+    description = "Run a real engine on two nodes and compare every logit.",
+    footer = {
+      "",
+      "The first run installs PyTorch and Transformers into kvasir/transformers in the user's cache"
+          + " folder. KVASIR_PIP_ARGS holds further arguments for pip."
+    },
+    mixinStandardHelpOptions = true)
+final class DemoCommand implements Callable<Integer> {
+  /** What can be shown. */
+  enum Demo {
+    transformers
+  }
+
+  /** Of PyTorch, the newest release whose wheel for the CPU alone is at hand where CI runs. */
+  private static final List<String> PACKAGES =
+      List.of("torch>=2.4,<2.14", "transformers>=5.0", "numpy");
+
+  @Parameters(paramLabel = "DEMO", description = "One of: ${COMPLETION-CANDIDATES}")
+  private Demo demo = Demo.transformers;
+
+  @Mixin private JsonOption json = new JsonOption();
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    Path home = Path.of(System.getProperty("kvasir.home", "")).toAbsolutePath();
+    Path sources = sources(home);
+    Path environment = environment(System.getenv());
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            environment.resolve("bin/python").toString(),
+            "-m",
+            "kvasir.demo",
+            "--launcher",
+            launcher(home).toString());
+    builder.environment().put("PYTHONPATH", sources.toString());
+    Process process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    JsonNode result;
+    try (InputStream output = process.getInputStream()) {
+      result = new ObjectMapper().readTree(output);
+    }
+    int status = process.waitFor();
+    if (!result.isObject()) {
+      throw new IOException(
+          "KVA-0153 the demo ended without a result - status=" + status + "; see the lines above");
+    }
+    json.write(result, out -> print(result, out));
+    return status == 0 ? 0 : 1;
+  }
+
+  /** The user's cache folder; a relative one is to be ignored, says the XDG specification. */
+  static Path cache(Map<String, String> variables, Path userHome) {
+    String cacheHome = variables.getOrDefault("XDG_CACHE_HOME", "");
+    Path base = cacheHome.startsWith("/") ? Path.of(cacheHome) : userHome.resolve(".cache");
+    return base.resolve("kvasir");
+  }
+
+  /** Prints the table for people. */
+  static void print(JsonNode result, PrintStream out) {
+    JsonNode ttft = result.path("ttftMs");
+    double uncached = ttft.path("uncached").asDouble();
+    double cached = ttft.path("cached").asDouble();
+    out.printf("computed       %9.1f ms to the first logits%n", uncached);
+    out.printf("from Kvasir    %9.1f ms%n", cached);
+    out.printf("from memory    %9.1f ms%n", ttft.path("inMemory").asDouble());
+    out.printf(
+        "%d of %d logits equal, %d tokens from the other node, %.1f times sooner than computed%n",
+        result.path("logitsEqual").asLong(),
+        result.path("logitsCompared").asLong(),
+        result.path("tokensFromPeer").asLong(),
+        uncached / cached);
+  }
+
+  /** The virtual environment, made and filled when it is not there. */
+  private Path environment(Map<String, String> variables) throws IOException, InterruptedException {
+    Path directory =
+        cache(variables, Path.of(System.getProperty("user.home"))).resolve(demo.name());
+    Path complete = directory.resolve("complete");
+    if (Files.exists(complete) && Files.readAllLines(complete).equals(PACKAGES)) {
+      return directory;
+    }
+    System.err.println("demo: installing " + String.join(", ", PACKAGES) + " into " + directory);
+    run(
+        List.of("python3", "-m", "venv", "--clear", directory.toString()),
+        "install Python 3.10 or later with its venv module");
+    List<String> pip = new ArrayList<>();
+    pip.add(directory.resolve("bin/pip").toString());
+    pip.addAll(List.of("install", "--quiet", "--retries", "0"));
+    Arrays.stream(variables.getOrDefault("KVASIR_PIP_ARGS", "").split(" ", -1))
+        .filter(argument -> !argument.isBlank())
+        .forEach(pip::add);
+    pip.addAll(PACKAGES);
+    run(pip, "give pip further arguments in KVASIR_PIP_ARGS, for example another index");
+    Files.write(complete, PACKAGES);
+    return directory;
+  }
+
+  /** The Python package: that of the checkout the distribution was built in, else its own. */
+  private static Path sources(Path home) throws IOException {
+    for (String place : List.of("../../../connectors/python/src", "python/src")) {
+      Path candidate = home.resolve(place).normalize();
+      if (Files.exists(candidate.resolve("kvasir/demo.py"))) {
+        return candidate;
+      }
+    }
+    throw new IOException(
+        "KVA-0150 the Python connectors are missing - home="
+            + home
+            + "; start Kvasir with its launcher");
+  }
+
+  private static Path launcher(Path home) {
+    Path checkout = home.resolve("../../../kvasir").normalize();
+    return Files.isRegularFile(checkout) ? checkout : home.resolve("bin/kvasir");
+  }
+
+  private static void run(List<String> command, String advice)
+      throws IOException, InterruptedException {
+    int status;
+    try {
+      status =
+          new ProcessBuilder(command)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .redirectError(ProcessBuilder.Redirect.INHERIT)
+              .start()
+              .waitFor();
+    } catch (IOException e) {
+      throw new IOException(
+          "KVA-0151 cannot run a program - program=" + command.getFirst() + "; " + advice, e);
+    }
+    if (status != 0) {
+      throw new IOException(
+          "KVA-0152 the demo could not be installed - command="
+              + String.join(" ", command)
+              + " status="
+              + status
+              + "; "
+              + advice);
+    }
+  }
+}

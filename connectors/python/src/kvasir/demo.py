@@ -1,0 +1,276 @@
+"""``./kvasir demo transformers``: a randomly initialised Llama on two nodes, every logit compared.
+
+Each prompt is computed beside the first node, which stores it, and goes on beside the second one,
+which pulls it. Progress goes to standard error, the result as one line of JSON to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import select
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.cache_utils import DynamicCache
+
+from kvasir.transformers import KvasirCache
+
+PREFIX_TOKENS = 4096
+QUESTION_TOKENS = 32
+NEW_TOKENS = 128
+ROUNDS = 5
+MODEL_ID = "demo-llama"
+_START_LIMIT_S = 120.0
+_INDEX_LIMIT_S = 10.0
+
+
+class DemoNode:
+    """A node process with directories of its own, which are removed at the end."""
+
+    def __init__(self, launcher: Path, name: str, seed: str = "") -> None:
+        """Starts the node and waits until it serves.
+
+        Args:
+            launcher: the ``kvasir`` command.
+            name: the node's name.
+            seed: discovery endpoint of another node.
+
+        Raises:
+            RuntimeError: it does not start.
+        """
+        self._directory = Path(tempfile.mkdtemp(prefix="kvasir-demo-"))
+        self._slab = Path(tempfile.mkdtemp(prefix="kvasir-demo-", dir=_memory_directory()))
+        settings = {
+            "node.name": name,
+            "node.run-dir": self._directory / "run",
+            "store.slab-dir": self._slab,
+            "store.slab-bytes": "1GiB",
+            "cluster.discovery-port": 0,
+            "cluster.communication-port": 0,
+            "cluster.seeds": seed,
+            "transport.port": 0,
+        }
+        arguments = [a for key, value in settings.items() for a in ("--set", f"{key}={value}")]
+        with (self._directory / "node.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(launcher), "node", "--stop-on-stdin-eof", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        try:
+            ready = self._await_ready()
+        except BaseException:
+            self.close()
+            raise
+        self.socket = Path(ready["engineSocket"])
+        self.discovery = f"127.0.0.1:{ready['discoveryPort']}"
+
+    def close(self) -> None:
+        """Stops the node and removes what it left."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self._process.wait(30.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._slab, ignore_errors=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> DemoNode:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _await_ready(self) -> dict[str, Any]:
+        stream = self._process.stdout
+        assert stream is not None
+        if select.select([stream], [], [], _START_LIMIT_S)[0]:
+            line = stream.readline()
+            if line.startswith(b"READY "):
+                ready: dict[str, Any] = json.loads(line[len(b"READY ") :])
+                return ready
+        log = (self._directory / "node.log").read_text(errors="replace")
+        raise RuntimeError(f"KVA-0597 a node does not start - log={log[-2000:]}; see the log")
+
+
+@dataclass
+class Outcome:
+    """What the rounds gave. Times in milliseconds, one per round."""
+
+    logits_compared: int = 0
+    logits_equal: int = 0
+    max_abs_diff: float = 0.0
+    generations_equal: bool = True
+    uncached_ms: list[float] = field(default_factory=list)
+    cached_ms: list[float] = field(default_factory=list)
+    in_memory_ms: list[float] = field(default_factory=list)
+
+    def compare(self, actual: torch.Tensor, expected: torch.Tensor) -> None:
+        """Counts logits that are equal bit for bit."""
+        self.logits_compared += expected.numel()
+        self.logits_equal += int((actual == expected).sum())
+        self.max_abs_diff = max(self.max_abs_diff, float((actual - expected).abs().max()))
+
+    @property
+    def is_good(self) -> bool:
+        """Did every comparison hold?"""
+        return self.logits_compared == self.logits_equal and self.generations_equal
+
+
+def main() -> int:
+    """Runs the demo; 0 if every comparison held."""
+    parser = argparse.ArgumentParser(prog="kvasir.demo")
+    parser.add_argument("--launcher", type=Path, required=True)
+    options = parser.parse_args()
+    begin = time.monotonic()
+    torch.manual_seed(1)
+    model = _new_model()
+    _say("starting two nodes")
+    with (
+        DemoNode(options.launcher, "demo-1") as first,
+        DemoNode(options.launcher, "demo-2", first.discovery) as second,
+        KvasirCache(model, first.socket, model_id=MODEL_ID) as here,
+        KvasirCache(model, second.socket, model_id=MODEL_ID) as there,
+    ):
+        if not here.wait(30.0) or not there.wait(30.0):
+            raise RuntimeError("KVA-0598 no session with a node; see the warnings above")
+        outcome = Outcome()
+        _round(model, here, there, Outcome())  # warms the shapes
+        for number in range(ROUNDS):
+            _say(f"prompt {number + 1} of {ROUNDS}")
+            _round(model, here, there, outcome)
+        _generate(model, there, outcome)
+        result = _result(outcome, there.tokens_from_peers, time.monotonic() - begin)
+    print(json.dumps(result))
+    return 0 if outcome.is_good else 1
+
+
+def _new_model() -> Any:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=2048,
+            hidden_size=512,
+            intermediate_size=1024,
+            num_hidden_layers=6,
+            num_attention_heads=8,
+            num_key_value_heads=4,
+            max_position_embeddings=2 * PREFIX_TOKENS,
+        )
+    ).eval()
+
+
+def _round(model: Any, here: KvasirCache, there: KvasirCache, outcome: Outcome) -> None:
+    """One prompt: computed, then from memory and from the cluster in turn."""
+    ids = _new_prompt(PREFIX_TOKENS + QUESTION_TOKENS)
+    computed = DynamicCache(config=model.config)
+    _forward(model, ids[:, :PREFIX_TOKENS], computed)
+    here.store(ids, computed)
+    _await(lambda: there.load(ids).get_seq_length() == PREFIX_TOKENS)
+
+    uncached, full = _timed(lambda: _forward(model, ids, DynamicCache(config=model.config)))
+    cached, ours = _timed(lambda: _forward(model, ids, there.load(ids)))
+    in_memory, expected = _timed(lambda: _forward(model, ids, computed))
+    outcome.compare(ours, expected)
+    if not torch.equal(full[:, -1].argmax(-1), expected[:, -1].argmax(-1)):
+        outcome.generations_equal = False
+    outcome.uncached_ms.append(uncached)
+    outcome.cached_ms.append(cached)
+    outcome.in_memory_ms.append(in_memory)
+
+
+def _generate(model: Any, there: KvasirCache, outcome: Outcome) -> None:
+    """The same tokens with and without the cache."""
+    _say(f"{NEW_TOKENS} new tokens with and without the cache")
+    ids = _new_prompt(PREFIX_TOKENS // 4)
+    options = {"max_new_tokens": NEW_TOKENS, "do_sample": False, "pad_token_id": 0}
+    there.store(ids, _prefill(model, ids))
+    expected = model.generate(ids, attention_mask=torch.ones_like(ids), **options)
+    if not torch.equal(there.generate(ids, **options), expected):
+        outcome.generations_equal = False
+
+
+def _prefill(model: Any, ids: torch.Tensor) -> DynamicCache:
+    cache = DynamicCache(config=model.config)
+    _forward(model, ids, cache)
+    return cache
+
+
+def _forward(model: Any, ids: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+    """Computes what the cache does not hold; logits of the question's tokens."""
+    rest = ids[:, cache.get_seq_length() :]
+    with torch.no_grad():
+        logits: torch.Tensor = model(
+            rest,
+            past_key_values=cache,
+            attention_mask=torch.ones_like(ids),
+            logits_to_keep=QUESTION_TOKENS,
+        ).logits
+    return logits
+
+
+def _new_prompt(tokens: int) -> torch.Tensor:
+    return torch.tensor([[random.randrange(2048) for _ in range(tokens)]])
+
+
+def _timed(action: Callable[[], torch.Tensor]) -> tuple[float, torch.Tensor]:
+    begin = time.perf_counter()
+    answer = action()
+    return (time.perf_counter() - begin) * 1000, answer
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _INDEX_LIMIT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError("KVA-0599 the second node does not find what the first one stored")
+        time.sleep(0.01)
+
+
+def _result(outcome: Outcome, tokens_from_peer: int, seconds: float) -> dict[str, Any]:
+    return {
+        "logitsCompared": outcome.logits_compared,
+        "logitsEqual": outcome.logits_equal,
+        "maxAbsDiff": outcome.max_abs_diff,
+        "generationsEqual": outcome.generations_equal,
+        "tokensFromPeer": tokens_from_peer,
+        "ttftMs": {
+            "uncached": round(statistics.median(outcome.uncached_ms), 1),
+            "cached": round(statistics.median(outcome.cached_ms), 1),
+            "inMemory": round(statistics.median(outcome.in_memory_ms), 1),
+        },
+        "seconds": round(seconds, 1),
+    }
+
+
+def _memory_directory() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def _say(text: str) -> None:
+    print(f"demo: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
