@@ -2,12 +2,14 @@ package io.kvasir.transport;
 
 import io.aeron.Aeron;
 import io.aeron.AvailableImageHandler;
+import io.aeron.CommonContext;
 import io.aeron.PublicationErrorFrameHandler;
 import io.aeron.Subscription;
 import io.aeron.UnavailableImageHandler;
 import io.aeron.driver.MediaDriver;
 import io.aeron.driver.ThreadingMode;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.function.Consumer;
 import org.agrona.CloseHelper;
 import org.agrona.ErrorHandler;
@@ -60,7 +62,9 @@ final class AeronStack implements AutoCloseable {
     MediaDriver driver = null;
     Aeron aeron = null;
     try {
-      if (!config.externalDriver()) {
+      if (config.externalDriver()) {
+        requireDriver(config.aeronDirectory());
+      } else {
         AeronDirectory.clear(config.aeronDirectory());
         driver = launch(config, Streams.mtuBytes(config, address), buffers, handlers, adjustDriver);
       }
@@ -71,6 +75,17 @@ final class AeronStack implements AutoCloseable {
     } catch (RuntimeException | IOException e) {
       CloseHelper.quietCloseAll(aeron, driver);
       throw e;
+    }
+  }
+
+  /** The client would wait ten seconds for one, and every pull with it. */
+  private static void requireDriver(Path directory) {
+    if (!CommonContext.isDriverActive(
+        directory.toFile(), CommonContext.DEFAULT_DRIVER_TIMEOUT_MS, line -> {})) {
+      throw new IllegalStateException(
+          "KVA-0418 no media driver runs - transport.aeron-dir="
+              + directory
+              + "; start it, or set transport.external-driver to false");
     }
   }
 

@@ -6,6 +6,7 @@ import io.aeron.driver.media.ReceiveChannelEndpoint;
 import io.aeron.driver.media.UdpChannel;
 import io.aeron.logbuffer.FrameDescriptor;
 import io.aeron.logbuffer.LogBufferDescriptor;
+import io.aeron.protocol.DataHeaderFlyweight;
 import io.aeron.protocol.SetupFlyweight;
 import java.net.InetSocketAddress;
 import org.agrona.BitUtil;
@@ -13,8 +14,9 @@ import org.agrona.concurrent.UnsafeBuffer;
 import org.agrona.concurrent.status.AtomicCounter;
 
 /**
- * Drops Aeron set-up frames that do not fit this node, before the driver maps log buffers for them:
- * anyone can send one, and it may ask for terms of 1 GiB.
+ * Drops Aeron frames that do not fit, before the driver works with them. Anyone can send one. A
+ * set-up may ask for terms of 1 GiB, and a data frame may be shorter than its header, which the
+ * driver would notice only by an exception half way into the log buffer.
  */
 final class GuardedReceiveEndpoint extends ReceiveChannelEndpoint {
   /** Longest term that a peer may use; its image maps three, sparsely. */
@@ -44,6 +46,33 @@ final class GuardedReceiveEndpoint extends ReceiveChannelEndpoint {
     } else {
       onDropped.run();
     }
+  }
+
+  @Override
+  public int onDataPacket(
+      DataHeaderFlyweight header,
+      UnsafeBuffer buffer,
+      int length,
+      InetSocketAddress source,
+      int transportIndex) {
+    if (isAcceptable(header, length)) {
+      return super.onDataPacket(header, buffer, length, source, transportIndex);
+    }
+    onDropped.run();
+    return 0;
+  }
+
+  /** Only the first frame of the packet is looked at: readers check the length of every message. */
+  static boolean isAcceptable(DataHeaderFlyweight data, int length) {
+    if (length < DataHeaderFlyweight.HEADER_LENGTH
+        || data.termOffset() < 0
+        || data.termOffset() % FrameDescriptor.FRAME_ALIGNMENT != 0) {
+      return false;
+    }
+    int frame = data.frameLength();
+    return frame == 0
+        ? length == DataHeaderFlyweight.HEADER_LENGTH // a heartbeat
+        : frame >= DataHeaderFlyweight.HEADER_LENGTH;
   }
 
   static boolean isAcceptable(SetupFlyweight setup, int length) {

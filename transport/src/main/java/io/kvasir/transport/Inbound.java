@@ -58,10 +58,6 @@ final class Inbound {
     }
   }
 
-  boolean isCondemned() {
-    return refusal != null;
-  }
-
   /** Refuses a condemned stream, once; Aeron carries the reason to the publisher. */
   boolean refuseIfCondemned() {
     String reason = refusal;

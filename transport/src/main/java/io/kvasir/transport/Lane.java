@@ -224,7 +224,7 @@ final class Lane implements Runnable {
             table::onImageUnavailable,
             table::onPublicationRejected,
             this::onError,
-            () -> context.counters.increment(Counter.SETUPS_DROPPED));
+            () -> context.counters.increment(Counter.FRAMES_DROPPED));
     AeronStack opened = AeronStack.open(config, address, port, buffers, handlers, adjustDriver);
     stack = opened;
     port = opened.port();

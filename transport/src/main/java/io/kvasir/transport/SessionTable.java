@@ -2,6 +2,7 @@ package io.kvasir.transport;
 
 import io.aeron.Aeron;
 import io.aeron.Image;
+import io.aeron.exceptions.AeronException;
 import io.aeron.status.PublicationErrorFrame;
 import io.kvasir.transport.Counters.Counter;
 import io.kvasir.transport.Session.CloseReason;
@@ -104,10 +105,15 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
         || sessions.size() == context.config.maxSessions()) {
       return null;
     }
-    Session session = new Session(peerNodeId, endpoint, context, client, how, onPullEnded, now);
-    sessions.add(session);
-    byPeer.put(peerNodeId, session);
-    return session;
+    try {
+      Session session = new Session(peerNodeId, endpoint, context, client, how, onPullEnded, now);
+      sessions.add(session);
+      byPeer.put(peerNodeId, session);
+      return session;
+    } catch (AeronException e) {
+      // The client gave up in this very turn; the lane sees that in the next one.
+      return null;
+    }
   }
 
   // Turns.
@@ -138,9 +144,8 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
       context.counters.increment(Counter.STRANGERS_REFUSED);
       return 1;
     }
-    if (inbound.isCondemned()) {
-      return 0;
-    }
+    // One that is refused is read on, and what it says dropped: Aeron keeps the logs of an image
+    // until all that has arrived is read.
     return inbound.isControl
         ? controlReader.poll(inbound, CONTROL_FRAGMENTS, nowNs)
         : dataReader.poll(inbound, DATA_FRAGMENTS, nowNs);

@@ -22,7 +22,7 @@ import io.kvasir.transport.Counters.Counter;
  * @param strangersRefused publications refused before or in the handshake.
  * @param protocolErrors frames that broke the protocol.
  * @param aeronErrors errors reported by the Aeron driver or client.
- * @param setupsDropped Aeron set-up frames dropped because their streams do not fit this node.
+ * @param framesDropped Aeron frames dropped because they do not fit this node.
  * @param driverStarts times the driver or client was started, 1 without trouble.
  * @param pullsInFlight pulls that have not ended.
  * @param servesInFlight pulls of peers that have not ended.
@@ -46,7 +46,7 @@ public record TransportStats(
     long strangersRefused,
     long protocolErrors,
     long aeronErrors,
-    long setupsDropped,
+    long framesDropped,
     long driverStarts,
     long pullsInFlight,
     long servesInFlight,
@@ -70,7 +70,7 @@ public record TransportStats(
         counters.get(Counter.STRANGERS_REFUSED),
         counters.get(Counter.PROTOCOL_ERRORS),
         counters.get(Counter.AERON_ERRORS),
-        counters.get(Counter.SETUPS_DROPPED),
+        counters.get(Counter.FRAMES_DROPPED),
         counters.get(Counter.DRIVER_STARTS),
         counters.get(Counter.PULLS_IN_FLIGHT),
         counters.get(Counter.SERVES_IN_FLIGHT),

@@ -55,6 +55,15 @@ final class Peers implements AutoCloseable {
     return start(config, Identity.of(config, new SecureRandom()), driver);
   }
 
+  Peer start(TransportConfig config) {
+    return start(config, Identity.of(config, new SecureRandom()), context -> {});
+  }
+
+  /** All started so far. */
+  List<Peer> all() {
+    return List.copyOf(started);
+  }
+
   Peer start(TransportConfig config, Identity identity, Consumer<MediaDriver.Context> driver) {
     TestSource source = new TestSource();
     Peer peer = new Peer(Transport.start(config, identity, source, driver), source, config);

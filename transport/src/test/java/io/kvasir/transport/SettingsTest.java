@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.aeron.protocol.DataHeaderFlyweight;
 import io.aeron.protocol.SetupFlyweight;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -140,6 +141,25 @@ final class SettingsTest {
     assertFalse(GuardedReceiveEndpoint.isAcceptable(setup(1, 1 << 20, 1_408, -32), 40));
     assertFalse(GuardedReceiveEndpoint.isAcceptable(setup(1, 1 << 20, 1_408, 5), 40));
     assertFalse(GuardedReceiveEndpoint.isAcceptable(setup(1, 1 << 20, 1_408, 1 << 21), 40));
+  }
+
+  @Test
+  void shouldTakeOnlyDataFramesThatFit() {
+    assertTrue(GuardedReceiveEndpoint.isAcceptable(data(32 + 8, 64), 32 + 8));
+    assertTrue(GuardedReceiveEndpoint.isAcceptable(data(0, 0), 32), "a heartbeat");
+    assertFalse(GuardedReceiveEndpoint.isAcceptable(data(0, 0), 64));
+    assertFalse(GuardedReceiveEndpoint.isAcceptable(data(22, 0), 22));
+    assertFalse(GuardedReceiveEndpoint.isAcceptable(data(31, 0), 64));
+    assertFalse(GuardedReceiveEndpoint.isAcceptable(data(-1, 0), 64));
+    assertFalse(GuardedReceiveEndpoint.isAcceptable(data(64, 33), 64));
+    assertFalse(GuardedReceiveEndpoint.isAcceptable(data(64, -32), 64));
+  }
+
+  private static DataHeaderFlyweight data(int frame, int offset) {
+    DataHeaderFlyweight data = new DataHeaderFlyweight();
+    data.wrap(new byte[DataHeaderFlyweight.HEADER_LENGTH]);
+    data.termOffset(offset).frameLength(frame);
+    return data;
   }
 
   private static SetupFlyweight setup(int stream, int term, int mtu, int offset) {
