@@ -61,6 +61,7 @@ final class IgniteLife implements AutoCloseable {
   static IgniteLife start(
       final IndexConfig config, final int protocolVersion, final Listener listener) {
     IgniteSettings.setSystemProperties();
+    GuardedDiscovery.boundSerialisation();
     checkPortFree(config, "cluster.discovery-port", config.discoveryPort());
     checkPortFree(config, "cluster.communication-port", config.communicationPort());
     try {

@@ -84,7 +84,7 @@ final class IgniteSettings {
   private static TcpDiscoverySpi discovery(final IndexConfig config) {
     final Set<String> addresses = new LinkedHashSet<>(config.seeds());
     addresses.add(endpoint(config.bindAddress(), config.discoveryPort()));
-    final TcpDiscoverySpi discovery = new TcpDiscoverySpi();
+    final TcpDiscoverySpi discovery = new GuardedDiscovery();
     discovery.setLocalAddress(config.bindAddress());
     discovery.setLocalPort(config.discoveryPort());
     discovery.setLocalPortRange(0);
@@ -97,7 +97,7 @@ final class IgniteSettings {
   }
 
   private static TcpCommunicationSpi communication(final IndexConfig config) {
-    final TcpCommunicationSpi communication = new TcpCommunicationSpi();
+    final TcpCommunicationSpi communication = new GuardedCommunication();
     communication.setLocalAddress(config.bindAddress());
     communication.setLocalPort(config.communicationPort());
     communication.setLocalPortRange(0);
