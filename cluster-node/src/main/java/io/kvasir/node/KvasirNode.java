@@ -58,8 +58,14 @@ public final class KvasirNode implements AutoCloseable {
    *     is left open then
    */
   public static KvasirNode start(final NodeConfig config, final Consumer<Throwable> onFailure) {
+    return start(config, onFailure, SystemNanoClock.INSTANCE);
+  }
+
+  /** With a clock that tests may put forward. */
+  static KvasirNode start(
+      final NodeConfig config, final Consumer<Throwable> onFailure, final NanoClock clock) {
     try {
-      return new KvasirNode(config, onFailure);
+      return new KvasirNode(config, onFailure, clock);
     } catch (final IOException e) {
       throw new NodeException(
           "KVA-0113 node not started - name="
@@ -73,9 +79,9 @@ public final class KvasirNode implements AutoCloseable {
     }
   }
 
-  private KvasirNode(final NodeConfig config, final Consumer<Throwable> onFailure)
+  private KvasirNode(
+      final NodeConfig config, final Consumer<Throwable> onFailure, final NanoClock clock)
       throws IOException {
-    final NanoClock clock = SystemNanoClock.INSTANCE;
     final Path runDir = config.node().runDir();
     try {
       agent = opened(new NodeAgent(clock, onFailure));
