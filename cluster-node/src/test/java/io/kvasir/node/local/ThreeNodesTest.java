@@ -132,6 +132,43 @@ class ThreeNodesTest {
   }
 
   @Test
+  void shouldRejoinWithItsChunksWhenANodeWasStoppedUntilTheOthersDroppedIt() throws Exception {
+    try (TestEngine writer = engine(2, "stopped");
+        TestEngine reader = engine(0, "stopped")) {
+      writer.store(1, CHUNKS, true);
+      awaitFound(reader, 1);
+    }
+    final long pid = cluster.node(2).pid();
+    signal("STOP", pid);
+    try {
+      awaitMembers(0, 2);
+      awaitMembers(1, 2);
+    } finally {
+      signal("CONT", pid);
+    }
+    cluster.awaitMembers(Duration.ofMinutes(2));
+    try (TestEngine writer = engine(2, "stopped");
+        TestEngine reader = engine(0, "stopped")) {
+      assertEquals(CHUNKS, writer.load(1, CHUNKS).local());
+      awaitFound(reader, 1);
+      assertEquals(CHUNKS, reader.load(1, CHUNKS).peer());
+    }
+    assertTrue(cluster.node(2).isAlive());
+  }
+
+  private static void signal(final String name, final long pid) throws Exception {
+    assertEquals(0, new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start().waitFor());
+  }
+
+  private static void awaitMembers(final int node, final int count) throws Exception {
+    final long deadlineNs = System.nanoTime() + 3 * CONVERGENCE.toNanos();
+    while (stats(node).path("members").size() != count) {
+      assertTrue(System.nanoTime() - deadlineNs < 0, "members of node " + node);
+      Thread.sleep(50);
+    }
+  }
+
+  @Test
   void shouldRepairTheIndexWhenAHolderHasLostItsChunks() throws Exception {
     try (TestEngine writer = engine(0, "lost");
         TestEngine reader = engine(1, "lost")) {
