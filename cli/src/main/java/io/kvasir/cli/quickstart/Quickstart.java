@@ -186,6 +186,7 @@ public final class Quickstart {
   }
 
   private static void reportKept(LocalCluster cluster, PrintStream progress) {
+    final StringBuilder pids = new StringBuilder();
     for (int i = 0; i < cluster.size(); i++) {
       final NodeInfo node = cluster.node(i).info();
       progress.println(
@@ -195,7 +196,15 @@ public final class Quickstart {
               + node.pid()
               + ", run directory "
               + node.runDir());
+      pids.append(' ').append(node.pid());
     }
+    progress.println(
+        "stop them with: kill"
+            + pids
+            + "; then delete "
+            + cluster.directory()
+            + " and "
+            + Path.of(cluster.node(0).info().slabDir()).getParent());
   }
 
   private static long jvmStartNs() {

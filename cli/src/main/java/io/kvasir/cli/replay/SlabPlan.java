@@ -44,6 +44,7 @@ record SlabPlan(long slabBytes, int chunksMax) {
         capacity != null
             ? capacity
             : Math.max(SLAB_BYTES_MIN, roundUp((long) (blocks * slotBytes * HEADROOM)));
+    requireRoomForAChunk(slabBytes, slotBytes);
     long sum = Math.multiplyExact(slabBytes, options.nodes());
     Files.createDirectories(options.slabDirectory());
     long usable = Files.getFileStore(options.slabDirectory()).getUsableSpace();
@@ -65,6 +66,21 @@ record SlabPlan(long slabBytes, int chunksMax) {
     int chunksMax =
         (int) Math.min(slabBytes / slotBytes + 1_024, (long) (blocks * HEADROOM) + 1_024);
     return new SlabPlan(slabBytes, chunksMax);
+  }
+
+  /** An engine may hold half of a slab, and there is a smallest slab. */
+  private static void requireRoomForAChunk(long slabBytes, long slotBytes) throws IOException {
+    long least = Math.max(ROUND_BYTES, 2 * slotBytes);
+    if (slabBytes < least) {
+      throw new IOException(
+          "KVA-0617 capacity holds no chunk - capacity="
+              + ByteSize.format(slabBytes)
+              + " chunk="
+              + ByteSize.format(slotBytes)
+              + " (limit="
+              + ByteSize.format(least)
+              + "); give a larger --capacity or a smaller --bytes-per-token");
+    }
   }
 
   private static long roundUp(long bytes) {
