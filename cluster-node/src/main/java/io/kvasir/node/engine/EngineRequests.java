@@ -178,10 +178,10 @@ final class EngineRequests {
             keys,
             groups,
             services.clock().nanoTime() + LOOKUP_NS,
-            (holders, inTime) ->
+            (holders, isWhole) ->
                 services
                     .agent()
-                    .execute(() -> located(session, correlationId, run, asked, holders, !inTime)));
+                    .execute(() -> located(session, correlationId, run, asked, holders, !isWhole)));
   }
 
   private void located(

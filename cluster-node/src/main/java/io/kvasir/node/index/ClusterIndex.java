@@ -80,7 +80,9 @@ public final class ClusterIndex implements AutoCloseable {
     this.announcer = new Announcer(this::cache);
     this.lookups =
         new Lookups(
-            this::cache, nodeId -> nodeId != self.nodeId() && members.containsKey(nodeId), timer);
+            this::presentLife,
+            nodeId -> nodeId != self.nodeId() && members.containsKey(nodeId),
+            timer);
     this.keeper =
         Thread.ofPlatform().name("kvasir-index-keeper").daemon().unstarted(this::keepJoined);
   }
@@ -234,9 +236,14 @@ public final class ClusterIndex implements AutoCloseable {
     return life;
   }
 
-  private @Nullable IgniteCache<byte[], byte[]> cache() {
+  private @Nullable IgniteLife presentLife() {
     final IgniteLife present = life;
-    return present == null || present.ended() ? null : present.cache();
+    return present == null || present.ended() ? null : present;
+  }
+
+  private @Nullable IgniteCache<byte[], byte[]> cache() {
+    final IgniteLife present = presentLife();
+    return present == null ? null : present.cache();
   }
 
   private void join() {

@@ -45,8 +45,12 @@ final class GroupAffinity extends RendezvousAffinityFunction implements Affinity
 
   @Override
   public int partition(final Object key) {
+    return partitionOf((Long) key);
+  }
+
+  static int partitionOf(final long group) {
     // A group id is the start of a SHA-256, so its low bits spread by themselves.
-    return (int) ((Long) key & (PARTITIONS - 1));
+    return (int) (group & (PARTITIONS - 1));
   }
 
   @Override

@@ -19,6 +19,7 @@ import org.apache.ignite.IgniteException;
 import org.apache.ignite.IgniteState;
 import org.apache.ignite.Ignition;
 import org.apache.ignite.IgnitionListener;
+import org.apache.ignite.cache.affinity.Affinity;
 import org.apache.ignite.cluster.ClusterNode;
 import org.apache.ignite.events.DiscoveryEvent;
 import org.apache.ignite.events.EventType;
@@ -47,6 +48,7 @@ final class IgniteLife implements AutoCloseable {
 
   private final Ignite ignite;
   private final IgniteCache<byte[], byte[]> cache;
+  private final Affinity<byte[]> affinity;
   private final Listener listener;
   private final IgnitionListener stateListener = this::stateChanged;
   private volatile boolean ended;
@@ -54,6 +56,7 @@ final class IgniteLife implements AutoCloseable {
   private IgniteLife(final Ignite ignite, final Listener listener) {
     this.ignite = ignite;
     this.cache = ignite.cache(IgniteSettings.CACHE);
+    this.affinity = ignite.affinity(IgniteSettings.CACHE);
     this.listener = listener;
   }
 
@@ -195,6 +198,15 @@ final class IgniteLife implements AutoCloseable {
 
   IgniteCache<byte[], byte[]> cache() {
     return cache;
+  }
+
+  /**
+   * The member that answers for a group's entries now.
+   *
+   * @throws IgniteException if there is none yet
+   */
+  ClusterNode owner(final long group) {
+    return affinity.mapPartitionToNode(GroupAffinity.partitionOf(group));
   }
 
   Ignite ignite() {

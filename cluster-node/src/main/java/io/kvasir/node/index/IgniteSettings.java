@@ -73,6 +73,8 @@ final class IgniteSettings {
     ignite.setFailureHandler(new StopNodeFailureHandler());
     ignite.setDataStorageConfiguration(storage(config));
     ignite.setCacheConfiguration(cache());
+    // What we do with an answer is little and never waits, so it needs no thread of its own.
+    ignite.setAsyncContinuationExecutor(Runnable::run);
     smallPools(ignite);
     return ignite;
   }

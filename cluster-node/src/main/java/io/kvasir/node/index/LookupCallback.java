@@ -11,7 +11,8 @@ public interface LookupCallback {
    * Called once per lookup.
    *
    * @param perKey one element per asked key; null: no other member is known to hold it
-   * @param inTime false if the index gave no answer before the deadline; all elements are null then
+   * @param isWhole false if a part of the index gave no answer before the deadline; the elements it
+   *     answers for are null then
    */
-  void found(@Nullable Holders[] perKey, boolean inTime);
+  void found(@Nullable Holders[] perKey, boolean isWhole);
 }

@@ -1,44 +1,54 @@
 package io.kvasir.node.index;
 
 import io.kvasir.placement.ChunkKey;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.UUID;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongPredicate;
 import java.util.function.Supplier;
 import javax.cache.CacheException;
-import org.apache.ignite.IgniteCache;
 import org.apache.ignite.IgniteException;
+import org.apache.ignite.cluster.ClusterNode;
 import org.apache.ignite.lang.IgniteFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Asks the index with a deadline. A call into Ignite may block or never answer while the ring
- * changes, so it is made by a small pool, and a timer answers "unknown" at the deadline whatever
- * became of it.
+ * changes, so it is made by a small pool, and at the deadline a timer answers with what is known
+ * then.
  */
 final class Lookups implements AutoCloseable {
   private static final int WORKERS = 2;
 
-  /** Lookups inside Ignite, the late ones included; beyond it, the answer is "unknown" at once. */
-  private static final int OUTSTANDING_MAX = 256;
+  /** Lookups that wait for a worker; beyond it, the answer is "unknown" at once. */
+  private static final int QUEUE_MAX = 256;
 
-  private final Supplier<@Nullable IgniteCache<byte[], byte[]>> cache;
+  /**
+   * Parts inside Ignite for one owner, the late ones included; beyond it, the owner's keys are
+   * unknown at once. An owner that hangs is noticed by Ignite after ten seconds only.
+   */
+  private static final int OPEN_PER_OWNER_MAX = 128;
+
+  private final Supplier<@Nullable IgniteLife> life;
   private final LongPredicate isRemoteMember;
   private final ScheduledExecutorService timer;
   private final ThreadPoolExecutor workers;
-  private final AtomicInteger outstanding = new AtomicInteger();
+  private final Map<UUID, Integer> openByOwner = new ConcurrentHashMap<>();
 
   final LongAdder answered = new LongAdder();
   final LongAdder late = new LongAdder();
@@ -46,10 +56,10 @@ final class Lookups implements AutoCloseable {
   final LongAdder failed = new LongAdder();
 
   Lookups(
-      final Supplier<@Nullable IgniteCache<byte[], byte[]>> cache,
+      final Supplier<@Nullable IgniteLife> life,
       final LongPredicate isRemoteMember,
       final ScheduledExecutorService timer) {
-    this.cache = cache;
+    this.life = life;
     this.isRemoteMember = isRemoteMember;
     this.timer = timer;
     this.workers =
@@ -58,7 +68,7 @@ final class Lookups implements AutoCloseable {
             WORKERS,
             0,
             TimeUnit.SECONDS,
-            new ArrayBlockingQueue<>(OUTSTANDING_MAX),
+            new ArrayBlockingQueue<>(QUEUE_MAX),
             Thread.ofPlatform().name("kvasir-index-lookup-", 0).daemon().factory());
   }
 
@@ -76,79 +86,140 @@ final class Lookups implements AutoCloseable {
     }
     final Lookup lookup = new Lookup(keys, groups, callback);
     try {
-      if (outstanding.incrementAndGet() > OUTSTANDING_MAX) {
-        outstanding.decrementAndGet();
-        refused.increment();
-        timer.execute(lookup::answerUnknown);
-        return;
-      }
       lookup.deadline =
           timer.schedule(lookup::expire, deadlineNs - System.nanoTime(), TimeUnit.NANOSECONDS);
       workers.execute(lookup::ask);
     } catch (final RejectedExecutionException _) {
-      // The index is closing.
+      // Too many at once, or the index is closing.
+      refused.increment();
       lookup.answerUnknown();
     }
   }
 
+  private boolean admit(final UUID owner) {
+    if (openByOwner.merge(owner, 1, Integer::sum) <= OPEN_PER_OWNER_MAX) {
+      return true;
+    }
+    leave(owner);
+    refused.increment();
+    return false;
+  }
+
+  private void leave(final UUID owner) {
+    openByOwner.computeIfPresent(owner, (_, open) -> open == 1 ? null : open - 1);
+  }
+
+  /** What one owner is asked: indexes into the keys. */
+  private record Part(UUID owner, BitSet indexes) {}
+
+  /** One question of a reader: a part for each owner, and an answer of what came in time. */
   private final class Lookup {
     private final ChunkKey[] keys;
     private final long[] groups;
     private final LookupCallback callback;
-    private final AtomicBoolean done = new AtomicBoolean();
+    private final Object lock = new Object();
     private volatile @Nullable Future<?> deadline;
+
+    /** Guarded by the lock until it is answered, the callback's from then on. */
+    private final @Nullable Holders[] perKey;
+
+    private int openParts;
+    private boolean isWhole = true;
+    private volatile boolean isAnswered;
 
     Lookup(final ChunkKey[] keys, final long[] groups, final LookupCallback callback) {
       this.keys = keys;
       this.groups = groups;
       this.callback = callback;
+      this.perKey = new @Nullable Holders[keys.length];
     }
 
+    /** Sends each owner its part: one that is slow or gone keeps only its own keys unknown. */
     void ask() {
-      final IgniteCache<byte[], byte[]> present = cache.get();
-      if (done.get() || present == null) {
-        outstanding.decrementAndGet();
+      final IgniteLife present = life.get();
+      if (isAnswered || present == null) {
         answerUnknown();
         return;
       }
-      // Sorted: Ignite locks in the order given, and a hash set of arrays would compare identities.
+      final List<Part> parts;
+      try {
+        parts = partsByOwner(present);
+      } catch (final IgniteException | CacheException | IllegalStateException _) {
+        failed.increment();
+        answerUnknown();
+        return;
+      }
+      synchronized (lock) {
+        openParts = parts.size();
+      }
+      for (final Part part : parts) {
+        ask(present, part);
+      }
+    }
+
+    /** The local node's part comes last, as it is read at once. */
+    private List<Part> partsByOwner(final IgniteLife present) {
+      final Map<UUID, Part> byOwner = new LinkedHashMap<>();
+      @Nullable Part own = null;
+      for (int i = 0; i < keys.length; ) {
+        final long group = groups[i];
+        final ClusterNode owner = present.owner(group);
+        final Part part = byOwner.computeIfAbsent(owner.id(), id -> new Part(id, new BitSet()));
+        if (owner.isLocal()) {
+          own = part;
+        }
+        while (i < keys.length && groups[i] == group) {
+          part.indexes().set(i++);
+        }
+      }
+      final List<Part> parts = new ArrayList<>(byOwner.values());
+      if (own != null) {
+        parts.remove(own);
+        parts.add(own);
+      }
+      return parts;
+    }
+
+    private void ask(final IgniteLife present, final Part part) {
+      if (!admit(part.owner())) {
+        partEnded(false);
+        return;
+      }
+      // Sorted: Ignite warns of sets without an order, and a hash set would compare identities.
       final Set<byte[]> wanted = new TreeSet<>(Arrays::compareUnsigned);
-      for (int i = 0; i < keys.length; i++) {
-        wanted.add(new IndexKey(groups[i], keys[i]).toBytes());
-      }
-      final IgniteFuture<Map<byte[], byte[]>> future;
+      part.indexes().stream().forEach(i -> wanted.add(new IndexKey(groups[i], keys[i]).toBytes()));
       try {
-        future = present.getAllAsync(wanted);
-      } catch (final IgniteException | CacheException | IllegalStateException _) {
-        outstanding.decrementAndGet();
-        failed.increment();
-        answerUnknown();
-        return;
-      }
-      future.listen(this::completed);
-    }
-
-    private void completed(final IgniteFuture<Map<byte[], byte[]>> future) {
-      outstanding.decrementAndGet();
-      if (done.get()) {
-        return;
-      }
-      try {
-        answer(select(future.get()), true);
+        present.cache().getAllAsync(wanted).listen(future -> completed(future, part));
       } catch (final IgniteException | CacheException | IllegalStateException _) {
         failed.increment();
-        answerUnknown();
+        leave(part.owner());
+        partEnded(false);
       }
     }
 
-    private @Nullable Holders[] select(final Map<byte[], byte[]> found) {
+    private void completed(final IgniteFuture<Map<byte[], byte[]>> future, final Part part) {
+      leave(part.owner());
+      boolean isKnown = false;
+      try {
+        if (!isAnswered) {
+          enter(future.get(), part.indexes());
+          isKnown = true;
+        }
+      } catch (final IgniteException | CacheException | IllegalStateException _) {
+        failed.increment();
+      }
+      partEnded(isKnown);
+    }
+
+    private void enter(final Map<byte[], byte[]> found, final BitSet indexes) {
       final Map<IndexKey, byte[]> byKey = HashMap.newHashMap(found.size());
       found.forEach((key, entry) -> byKey.put(IndexKey.fromBytes(key), entry));
-      final @Nullable Holders[] perKey = new Holders[keys.length];
-      for (int i = 0; i < keys.length; i++) {
-        perKey[i] = reachable(byKey.get(new IndexKey(groups[i], keys[i])));
+      synchronized (lock) {
+        if (!isAnswered) {
+          indexes.stream()
+              .forEach(i -> perKey[i] = reachable(byKey.get(new IndexKey(groups[i], keys[i]))));
+        }
       }
-      return perKey;
     }
 
     /** The holders one can pull from now: others, and present. */
@@ -175,26 +246,47 @@ final class Lookups implements AutoCloseable {
               Arrays.copyOf(versions, kept));
     }
 
-    void expire() {
-      if (!done.get()) {
-        late.increment();
-        answerUnknown();
+    private void partEnded(final boolean isKnown) {
+      synchronized (lock) {
+        isWhole &= isKnown;
+        if (--openParts > 0) {
+          return;
+        }
       }
+      answer();
+    }
+
+    void expire() {
+      synchronized (lock) {
+        if (isAnswered) {
+          return;
+        }
+        isWhole = false;
+      }
+      late.increment();
+      answer();
     }
 
     void answerUnknown() {
-      answer(new Holders[keys.length], false);
+      synchronized (lock) {
+        isWhole = false;
+      }
+      answer();
     }
 
-    private void answer(final @Nullable Holders[] perKey, final boolean inTime) {
-      if (done.compareAndSet(false, true)) {
-        final Future<?> pending = deadline;
-        if (pending != null) {
-          pending.cancel(false);
+    private void answer() {
+      synchronized (lock) {
+        if (isAnswered) {
+          return;
         }
-        answered.increment();
-        callback.found(perKey, inTime);
+        isAnswered = true;
       }
+      final Future<?> pending = deadline;
+      if (pending != null) {
+        pending.cancel(false);
+      }
+      answered.increment();
+      callback.found(perKey, isWhole);
     }
   }
 

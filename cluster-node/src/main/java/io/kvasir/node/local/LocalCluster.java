@@ -35,6 +35,12 @@ public final class LocalCluster implements AutoCloseable {
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(20);
   private static final Duration POLL = Duration.ofMillis(50);
 
+  /** What the launcher gives a node beside {@code jvm.options}. */
+  private static final List<String> NODE_FLAGS = List.of("-XX:+UseZGC");
+
+  private static final List<String> SHORT_LIVED_FLAGS =
+      List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
+
   private final Builder settings;
   private final Path directory;
   private final Path slabDirectory;
@@ -191,7 +197,7 @@ public final class LocalCluster implements AutoCloseable {
       }
     }
     command.add("-Xmx" + settings.heapBytes);
-    command.addAll(settings.jvmFlags);
+    command.addAll(settings.isShortLived ? SHORT_LIVED_FLAGS : NODE_FLAGS);
     command.add("-XX:+ExitOnOutOfMemoryError");
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
@@ -295,7 +301,7 @@ public final class LocalCluster implements AutoCloseable {
     private @Nullable Path directory;
     private @Nullable Path slabDirectory;
     private boolean detachable;
-    private final List<String> jvmFlags = new ArrayList<>();
+    private boolean isShortLived;
     private final List<String> sets = new ArrayList<>();
 
     private Builder() {}
@@ -317,7 +323,7 @@ public final class LocalCluster implements AutoCloseable {
      * Ignite well takes two cores longer than that, and lookups wait for it meanwhile.
      */
     public Builder shortLived() {
-      jvmFlags.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
+      isShortLived = true;
       return this;
     }
 
