@@ -27,7 +27,7 @@ public final class LookupBench {
 
   private static final long SLAB_BYTES = 1L << 30;
   private static final long INDEX_BYTES = 256L << 20;
-  private static final int WARM_UP = 5_000;
+  private static final int WARM_UP = 40_000;
   private static final long SEED = 20_261_122;
 
   private LookupBench() {}

@@ -397,7 +397,6 @@ public final class ClusterIndex implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     announcer.close();
-    lookups.close();
     final IgniteLife last = life;
     life = null;
     if (last != null) {

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -201,12 +202,12 @@ final class IgniteLife implements AutoCloseable {
   }
 
   /**
-   * The member that answers for a group's entries now.
+   * Ignite's id of the member that answers for a group's entries now.
    *
    * @throws IgniteException if there is none yet
    */
-  ClusterNode owner(final long group) {
-    return affinity.mapPartitionToNode(GroupAffinity.partitionOf(group));
+  UUID owner(final long group) {
+    return affinity.mapPartitionToNode(GroupAffinity.partitionOf(group)).id();
   }
 
   Ignite ignite() {

@@ -1,7 +1,6 @@
 package io.kvasir.node.index;
 
 import io.kvasir.placement.ChunkKey;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -11,32 +10,28 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
-import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongPredicate;
 import java.util.function.Supplier;
 import javax.cache.CacheException;
 import org.apache.ignite.IgniteException;
-import org.apache.ignite.cluster.ClusterNode;
 import org.apache.ignite.lang.IgniteFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Asks the index with a deadline. A call into Ignite may block or never answer while the ring
- * changes, so it is made by a small pool, and at the deadline a timer answers with what is known
- * then.
+ * changes, so it is made by a virtual thread, and at the deadline a timer answers with what is
+ * known then.
  */
-final class Lookups implements AutoCloseable {
-  private static final int WORKERS = 2;
-
-  /** Lookups that wait for a worker; beyond it, the answer is "unknown" at once. */
-  private static final int QUEUE_MAX = 256;
+final class Lookups {
+  /** Lookups being handed to Ignite; beyond it, the answer is "unknown" at once. */
+  private static final int STARTING_MAX = 256;
 
   /**
    * Parts inside Ignite for one owner, the late ones included; beyond it, the owner's keys are
@@ -47,7 +42,7 @@ final class Lookups implements AutoCloseable {
   private final Supplier<@Nullable IgniteLife> life;
   private final LongPredicate isRemoteMember;
   private final ScheduledExecutorService timer;
-  private final ThreadPoolExecutor workers;
+  private final AtomicInteger starting = new AtomicInteger();
   private final Map<UUID, Integer> openByOwner = new ConcurrentHashMap<>();
 
   final LongAdder answered = new LongAdder();
@@ -62,14 +57,6 @@ final class Lookups implements AutoCloseable {
     this.life = life;
     this.isRemoteMember = isRemoteMember;
     this.timer = timer;
-    this.workers =
-        new ThreadPoolExecutor(
-            WORKERS,
-            WORKERS,
-            0,
-            TimeUnit.SECONDS,
-            new ArrayBlockingQueue<>(QUEUE_MAX),
-            Thread.ofPlatform().name("kvasir-index-lookup-", 0).daemon().factory());
   }
 
   void lookup(
@@ -85,15 +72,27 @@ final class Lookups implements AutoCloseable {
               + groups.length);
     }
     final Lookup lookup = new Lookup(keys, groups, callback);
+    if (starting.incrementAndGet() > STARTING_MAX) {
+      starting.decrementAndGet();
+      refused.increment();
+      lookup.answerUnknown();
+      return;
+    }
     try {
       lookup.deadline =
           timer.schedule(lookup::expire, deadlineNs - System.nanoTime(), TimeUnit.NANOSECONDS);
-      workers.execute(lookup::ask);
     } catch (final RejectedExecutionException _) {
-      // Too many at once, or the index is closing.
-      refused.increment();
+      // The index is closing.
+      starting.decrementAndGet();
       lookup.answerUnknown();
+      return;
     }
+    inThreadOfItsOwn(lookup::start);
+  }
+
+  /** Ignite keeps the asynchronous calls of one thread in order, each waits for the one before. */
+  private static void inThreadOfItsOwn(final Runnable call) {
+    Thread.ofVirtual().name("kvasir-index-lookup").start(call);
   }
 
   private boolean admit(final UUID owner) {
@@ -134,10 +133,18 @@ final class Lookups implements AutoCloseable {
       this.perKey = new @Nullable Holders[keys.length];
     }
 
+    void start() {
+      try {
+        ask();
+      } finally {
+        starting.decrementAndGet();
+      }
+    }
+
     /** Sends each owner its part: one that is slow or gone keeps only its own keys unknown. */
-    void ask() {
+    private void ask() {
       final IgniteLife present = life.get();
-      if (isAnswered || present == null) {
+      if (isAnswered || present == null || keys.length == 0) {
         answerUnknown();
         return;
       }
@@ -153,31 +160,21 @@ final class Lookups implements AutoCloseable {
         openParts = parts.size();
       }
       for (final Part part : parts) {
-        ask(present, part);
+        inThreadOfItsOwn(() -> ask(present, part));
       }
     }
 
-    /** The local node's part comes last, as it is read at once. */
     private List<Part> partsByOwner(final IgniteLife present) {
       final Map<UUID, Part> byOwner = new LinkedHashMap<>();
-      @Nullable Part own = null;
       for (int i = 0; i < keys.length; ) {
         final long group = groups[i];
-        final ClusterNode owner = present.owner(group);
-        final Part part = byOwner.computeIfAbsent(owner.id(), id -> new Part(id, new BitSet()));
-        if (owner.isLocal()) {
-          own = part;
-        }
+        final Part part =
+            byOwner.computeIfAbsent(present.owner(group), id -> new Part(id, new BitSet()));
         while (i < keys.length && groups[i] == group) {
           part.indexes().set(i++);
         }
       }
-      final List<Part> parts = new ArrayList<>(byOwner.values());
-      if (own != null) {
-        parts.remove(own);
-        parts.add(own);
-      }
-      return parts;
+      return List.copyOf(byOwner.values());
     }
 
     private void ask(final IgniteLife present, final Part part) {
@@ -288,10 +285,5 @@ final class Lookups implements AutoCloseable {
       answered.increment();
       callback.found(perKey, isWhole);
     }
-  }
-
-  @Override
-  public void close() {
-    workers.shutdownNow();
   }
 }
