@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from kvasir import Client, ConfigError
 from kvasir.vllm import KvasirConnector
 from kvasir.vllm.engine import KVConnectorRole
-from kvasir.vllm.messages import WorkerLayout
+from kvasir.vllm.messages import Job, SessionInfo, WorkerLayout
 from kvasir.vllm.pages import BlockPages
 from nodes import Node, wait_until
 from spaces import new_identity
@@ -92,11 +93,7 @@ class Gate:
 
 
 def step_until(engine: Engine, condition: Callable[[], object]) -> None:
-    for _ in range(20_000):
-        if condition():
-            return
-        engine.step()
-    raise AssertionError("condition not met")
+    engine.run_until(condition)
 
 
 @pytest.mark.parametrize(("world", "mla"), [(1, False), (2, False), (2, True)])
@@ -114,6 +111,47 @@ def test_second_engine_loads_what_the_first_computed(
     assert second.loaded_tokens == 192  # six chunks of 32
     assert second.computed_tokens == 11
     assert_nothing_leaked(node, first, second)
+
+
+def test_engines_with_different_numbers_of_blocks_share(node: Node, make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(200)
+    first, second = make(model=model, blocks=64), make(model=model, blocks=96)
+    first.add(Request("a", tokens))
+    first.run()
+    second.add(Request("b", tokens))
+    second.run()
+    assert second.loaded_tokens == 192
+    assert_nothing_leaked(node, first, second)
+
+
+def test_job_of_a_session_that_is_over_is_not_done(
+    node: Node, make: MakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, tokens = new_model(), prompt(64)
+    engine = make(model=model)
+    engine.add(Request("a", tokens))
+    engine.run()
+    worker = engine.workers[0]._worker
+    assert worker is not None
+    client = worker._mover._client
+    assert client is not None
+    over = SessionInfo(str(uuid.uuid4()), client.incarnation)
+    for is_store in (False, True):
+        assert not worker._mover.submit(Job(99, over, []), is_store).result(30.0)
+    assert "KVA-0586 job of a session that is over" in caplog.text
+    assert worker._mover._client is client
+    assert client.is_open
+    assert_nothing_leaked(node, engine)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, BLOCK, 8), (2, 0, BLOCK, 2, 4)])
+def test_layout_does_not_depend_on_the_number_of_blocks(shape: tuple[int, ...]) -> None:
+    def layout(blocks: int, last: int = shape[-1]) -> str:
+        sizes = [size or blocks for size in (*shape[:-1], last)]
+        return BlockPages({"a": torch.zeros(sizes)}, blocks, 2).layout
+
+    assert layout(64) == layout(96)
+    assert layout(64) != layout(64, 16)
 
 
 def test_generated_tokens_are_stored_too(node: Node, make: MakeEngine) -> None:

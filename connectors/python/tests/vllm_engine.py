@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,8 @@ from kvasir.vllm.engine import KVConnectorRole
 
 BLOCK = 16
 LAYERS = 3
+_LIMIT_S = 60.0
+_IDLE_S = 0.0005
 
 
 def config(socket: Path, world: int = 1, rank: int = 0, mla: bool = False, **extra: Any) -> Any:
@@ -136,7 +139,6 @@ class Engine:
         self.computed_tokens = 0
         self.reports: Counter[str] = Counter()
         self.received: Counter[str] = Counter()
-        self.steps = 0
         self.workers, self.tensors = [], []
         for rank in range(world):
             layers = {
@@ -183,15 +185,27 @@ class Engine:
         request.state, request.num_computed_tokens = "waiting", 0
         request.num_preemptions += 1
 
-    def run(self, limit: int = 20_000) -> None:
-        """Steps until nothing is left to do, as the engine does when it becomes idle."""
-        while self.requests or self.loading or self.scheduler.has_pending_push_work():
-            self.step()
-            limit -= 1
-            assert limit > 0, "engine does not come to an end"
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.requests or self.loading or self.scheduler.has_pending_push_work())
 
-    def step(self) -> None:
-        self.steps += 1
+    def run(self) -> None:
+        """Steps until nothing is left to do, as the engine does when it becomes idle."""
+        self.run_until(lambda: not self.is_busy)
+
+    def run_until(self, condition: Callable[[], object]) -> None:
+        """Steps until the condition holds. The node is given time, however fast the steps are."""
+        deadline = time.monotonic() + _LIMIT_S
+        while not condition():
+            assert time.monotonic() < deadline, (
+                f"engine does not come to an end: free={len(self.pool.free)} "
+                f"requests={[(r.request_id, r.state, len(r.block_ids)) for r in self.requests]}"
+            )
+            if not self.step():
+                time.sleep(_IDLE_S)
+
+    def step(self) -> bool:
+        """One step; False if no request got on in it."""
         scheduled: dict[str, int] = {}
         new, resumed, cached = [], set(), []
         for request in list(self.requests):
@@ -227,10 +241,12 @@ class Engine:
         )
         metadata = pickle.dumps(self.scheduler.build_connector_meta(output))
         active = [r for r in self.requests if r.request_id in scheduled]
-        self._update(*self._execute(metadata, active, scheduled))
+        received, bad_blocks, report = self._execute(metadata, active, scheduled)
+        self._update(received, bad_blocks, report)
         for request in active:
             if request in self.requests:
                 self._advance(request, scheduled[request.request_id])
+        return bool(active or received)
 
     def close(self) -> None:
         for connector in (*self.workers, self.scheduler):
@@ -254,7 +270,9 @@ class Engine:
             assert is_async == (matched > 0)
             assert matched % BLOCK == 0
             assert local + matched < request.num_tokens
-            if not self._allocate(request, local + matched if matched else request.num_tokens):
+            # All of the prompt, also for a load: requests that load at the same time would else
+            # take all blocks between them, and none could go on. There is no preemption here.
+            if not self._allocate(request, request.num_tokens):
                 return 0
             self._fill(request, 0, local)
             self._after_alloc(request, matched)

@@ -105,7 +105,7 @@ class WorkerLayout(KVConnectorHandshakeMetadata):
 
     Attributes:
         identity: digest of the configuration as this process sees it.
-        layout: digest of the tensors' shapes, strides and types.
+        layout: digest of the blocks' shapes, strides and types.
         cell_bytes: of one rank in one chunk.
     """
 

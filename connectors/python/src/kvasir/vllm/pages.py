@@ -36,13 +36,16 @@ class BlockPages:
         for name, tensor in kv_caches.items():
             if not isinstance(tensor, torch.Tensor):
                 raise _refused(name, f"type={type(tensor).__name__}")
-            digest.update(
-                f"{name} {tensor.dtype} {tuple(tensor.shape)} {tensor.stride()}\n".encode()
-            )
+            # Only what lies behind the blocks: their number differs from engine to engine, and
+            # with it the strides before.
+            dim = _blocks_dimension(name, tensor, blocks)
+            shape, stride = tuple(tensor.shape[dim + 1 :]), tensor.stride()[dim + 1 :]
+            digest.update(f"{name} {tensor.dtype} {dim} {shape} {stride}\n".encode())
             place = (tensor.data_ptr(), tensor.stride())
             if place not in seen:  # layers may share a tensor
                 seen.add(place)
-                self._fragments += _fragments(name, tensor, blocks)
+                parts = [tensor] if dim == 0 else [tensor[0], tensor[1]]  # keys, then values
+                self._fragments += [_fragment(name, part) for part in parts]
         if not self._fragments:
             raise _refused("none", "layers=0")
         self.device = self._fragments[0].device
@@ -74,12 +77,12 @@ class BlockPages:
         return parts
 
 
-def _fragments(name: str, tensor: torch.Tensor, blocks: int) -> list[torch.Tensor]:
+def _blocks_dimension(name: str, tensor: torch.Tensor, blocks: int) -> int:
     shape = tensor.shape
     if tensor.dim() >= 2 and shape[0] == blocks:
-        return [_fragment(name, tensor)]
-    if tensor.dim() >= 3 and shape[0] == 2 and shape[1] == blocks:  # keys, then values
-        return [_fragment(name, tensor[0]), _fragment(name, tensor[1])]
+        return 0
+    if tensor.dim() >= 3 and shape[0] == 2 and shape[1] == blocks:
+        return 1
     raise _refused(name, f"shape={tuple(shape)} blocks={blocks}")
 
 

@@ -99,6 +99,7 @@ class _Mover:
         self._pages = pages
         self._stream = torch.cuda.Stream(pages.device) if pages.device.type == "cuda" else None
         self._client: Client | None = None
+        self._wanted: SessionInfo | None = None
         self._locked: list[int] = []
         self._thread = ThreadPoolExecutor(1, "kvasir-copy")
 
@@ -144,13 +145,22 @@ class _Mover:
         return torch.cuda.stream(self._stream)
 
     def _try_join(self, session: SessionInfo) -> None:
+        self._wanted = session
         try:
             self._slab(session)
         except KvasirError as e:
             _LOG.warning("KVA-0585 worker without the slab for now - cause=%s", e)
 
     def _slab(self, session: SessionInfo) -> Slab:
-        """The slab of a session; connects when it is a new one."""
+        """The slab of the session last joined; connects when it is a new one.
+
+        The slots of an earlier one belong to others by now.
+        """
+        if session != self._wanted:
+            raise NodeUnavailableError(
+                f"KVA-0586 job of a session that is over - instance={session.instance} "
+                f"joined={self._wanted and self._wanted.instance}; the next session will do"
+            )
         client = self._client
         if client is None or not client.is_open or client.identity.instance != session.instance:
             self._leave()
