@@ -16,6 +16,7 @@ import pytest
 
 from kvasir import Client, KvasirError, NodeLink, NodeUnavailableError, RefusedError
 from kvasir.protocol import MessageType
+from nodes import wait_until
 from spaces import CHUNK_BYTES, new_identity, new_request, new_run
 from test_protocol import VECTORS
 
@@ -246,6 +247,63 @@ def test_acquisition_without_an_end(start: Callable[[Answer], ScriptedNode]) -> 
     with pytest.raises(NodeUnavailableError, match="KVA-0512"):
         list(client.acquire(space, new_run(1), 0.01))
     client.close()
+
+
+@pytest.mark.parametrize("name", ["space", "epoch"])
+def test_space_that_does_not_fit_the_wire(
+    start: Callable[[Answer], ScriptedNode], name: str
+) -> None:
+    def answer(message: int, correlation_id: int, body: bytes) -> bytes:
+        if message == MessageType.HELLO:
+            return frame(0x81, correlation_id, nodes[0].hello_ok())
+        request = json.loads(body)
+        grant = {"space": 1, "epoch": 0, "fingerprint": FINGERPRINT, **request, name: 2**32}
+        return frame(0x82, correlation_id, json.dumps(grant).encode())
+
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(answer))
+    client = Client(nodes[0].socket, new_identity())
+    with pytest.raises(NodeUnavailableError, match="KVA-0513"):
+        client.register(REQUEST).result()
+    client.close()
+
+
+def test_connection_that_cannot_start_leaves_nothing_open(
+    start: Callable[[Answer], ScriptedNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda *_: b"")))
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="new thread"):
+            Client(nodes[0].socket, new_identity())
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) == before, what="sockets closed")
+
+
+def test_link_survives_whatever_goes_wrong(
+    start: Callable[[Answer], ScriptedNode],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda *_: b"")))
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kvasir.link.Client", fail)
+        link = NodeLink(nodes[0].socket, "test", "1", REQUEST)
+        wait_until(lambda: "too many open files" in caplog.text, what="said so")
+    session = link.wait(20.0)
+    assert session is not None
+    session.client.close()
+    link.close()
 
 
 def test_ping_is_answered_while_the_engine_is_busy(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -209,3 +211,42 @@ def test_everything_old_is_void_after_a_node_was_killed() -> None:
     finally:
         link.close()
         node.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_forked_child_fails_at_once_and_leaves_the_connection_alone(node: Node) -> None:
+    link = NodeLink(node.socket, "test", "1", new_request())
+    session = link.wait(30.0)
+    assert session is not None
+    client, space = session.client, session.space
+    with client._connection._lock, client._lock:  # as when another thread holds them in the fork
+        child = os.fork()
+        if child == 0:
+            status = 1
+            signal.alarm(30)  # rather than wait for a lock for ever
+            try:
+                future = client.lookup(space, new_run(1))
+                assert "KVA-0518" in str(future.exception(0))
+                with pytest.raises(NodeUnavailableError, match="KVA-0518"):
+                    client.acquire(space, new_run(1), 1.0)
+                assert not client.is_open
+                assert link.session is None
+                client.goodbye()
+                client.close()
+                link.close()
+                status = 0
+            finally:
+                os._exit(status)
+    exited = os.waitid(os.P_PID, child, os.WEXITED)
+    assert exited is not None
+    assert exited.si_status == 0
+    assert client.lookup(space, new_run(1)).result().found == 0
+    link.close()
+
+
+def test_closed_slab_says_that_the_connection_is_closed(node: Node) -> None:
+    client = Client(node.socket, new_identity())
+    slab = client.slab
+    client.goodbye()
+    with pytest.raises(NodeUnavailableError, match="KVA-0516"):
+        slab.view(0, 0, 64)

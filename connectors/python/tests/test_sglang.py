@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from kvasir import Client, ConfigError
+from kvasir import Client, ConfigError, KvasirError
 from kvasir.sglang import KvasirStorage
 from nodes import Node, wait_until
 from spaces import new_identity
@@ -125,6 +125,21 @@ def test_first_rank_writes_what_all_hold(make: MakeStorage) -> None:
     first, _ = make(model=name, mla=True)
     first.batch_set_v1(keys, indices(0, 1))
     assert second.batch_get_v1(keys, indices(0, 1)) == [True, True]
+
+
+def test_failed_copy_gives_the_slots_back(
+    make: MakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = page_hashes(2)
+    storage, _ = make(model=model_name())
+
+    def fail(*_: object) -> None:
+        raise KvasirError("cannot be copied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kvasir.sglang._addresses", fail)
+        assert storage.batch_set_v1(keys, indices(0, 1)) == [False, False]
+    assert storage.batch_set_v1(keys, indices(0, 1)) == [True, True]
 
 
 def test_keys_that_are_no_hashes_are_a_miss(make: MakeStorage) -> None:

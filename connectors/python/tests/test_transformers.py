@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import (
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
 from transformers.cache_utils import DynamicCache
 
 from kvasir import Client, ConfigError
@@ -130,6 +136,81 @@ def test_without_a_node_everything_is_computed(model: Any, tmp_path: Path) -> No
         assert not cache.wait(0.01)
         assert cache.load(ids).get_seq_length() == 0
         assert cache.store(ids, DynamicCache(config=model.config)) == 0
+
+
+def test_only_single_sequences_are_generated(model: Any, tmp_path: Path) -> None:
+    ids = new_prompt(10)
+    with KvasirCache(model, tmp_path / "none.sock", model_id="llama") as cache:
+        for name in ("num_beams", "num_return_sequences"):
+            several = GenerationConfig(**{name: 2}, do_sample=True)
+            for options in ({name: 2}, {"generation_config": several}):
+                with pytest.raises(ValueError, match="KVA-0572"):
+                    cache.generate(ids, **options)
+        single = GenerationConfig(num_beams=2, max_new_tokens=2, pad_token_id=0)
+        assert cache.generate(ids, generation_config=single, num_beams=1).shape == (1, 12)
+
+
+def test_adapters_are_refused_and_later_ones_not_cached(
+    model: Any, node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = new_prompt(300)
+    states = DynamicCache(config=model.config)
+    logits(model, ids, states)
+    with connect(model, node, f"llama-{random.randrange(2**32)}") as cache:
+        assert cache.store(ids, states) == 2
+        monkeypatch.setattr(model, "_hf_peft_config_loaded", True)
+        for _ in range(2):
+            assert cache.load(ids).get_seq_length() == 0
+            assert cache.store(ids, states) == 0
+    assert caplog.text.count("KVA-0573") == 1
+    with pytest.raises(ConfigError, match="KVA-0573"):
+        KvasirCache(model, node.socket, model_id="llama")
+
+
+def test_cache_of_another_shape_is_not_stored(
+    model: Any, node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = new_prompt(300)
+    good = DynamicCache(config=model.config)
+    logits(model, ids, good)
+
+    def changed(change: Callable[[torch.Tensor], torch.Tensor]) -> DynamicCache:
+        cache = DynamicCache(config=model.config)
+        for index, layer in enumerate(good.layers):
+            last = index == len(good.layers) - 1
+            states = [change(s) if last else s for s in (layer.keys, layer.values)]
+            cache.update(states[0], states[1], index)
+        return cache
+
+    with connect(model, node, f"llama-{random.randrange(2**32)}") as cache:
+        for change in (
+            lambda s: s.repeat(2, 1, 1, 1),
+            lambda s: s.repeat(1, 2, 1, 1),
+            lambda s: s[:, :, :200],
+            lambda s: s[..., :8],
+            lambda s: s.to(torch.float64),
+        ):
+            assert cache.store(ids, changed(change)) == 0
+        assert caplog.text.count("KVA-0574") == 1
+        assert cache.store(ids, changed(lambda s: s)) == 2
+
+
+def test_failed_copy_gives_the_slots_back(
+    model: Any, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = new_prompt(300)
+    states = DynamicCache(config=model.config)
+    logits(model, ids, states)
+    with connect(model, node, f"llama-{random.randrange(2**32)}") as cache:
+
+        def fail(*_: object) -> None:
+            raise RuntimeError("no memory")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(cache, "_fill", fail)
+            with pytest.raises(RuntimeError, match="no memory"):
+                cache.store(ids, states)
+        assert cache.store(ids, states) == 2  # they are free again, at once
 
 
 def test_what_cannot_be_shared_is_refused(model: Any, tmp_path: Path) -> None:

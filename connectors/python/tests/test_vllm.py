@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from kvasir.vllm import KvasirConnector
 from kvasir.vllm.engine import KVConnectorRole
 from kvasir.vllm.messages import Job, SessionInfo, WorkerLayout
 from kvasir.vllm.pages import BlockPages
+from kvasir.vllm.settings import read_settings
+from kvasir.vllm.stores import Stores
 from nodes import Node, wait_until
 from spaces import new_identity
 from vllm_engine import BLOCK, Engine, Request, cache_config, config
@@ -227,7 +230,7 @@ def test_preempted_request_loads_what_it_had_stored(node: Node, make: MakeEngine
     assert engine.finished == {"a"}
     assert_nothing_leaked(node, engine)
     loaded = engine.loaded_tokens
-    request = engine.add(Request("b", prompt(200), new_tokens=60))
+    request = engine.add(Request("b", prompt(200), new_tokens=400))
     step_until(engine, lambda: request.num_computed_tokens > 200)
     step_until(engine, lambda: not engine.scheduler.has_pending_push_work())
     engine.preempt(request)
@@ -387,6 +390,57 @@ def stats_fail(node: Node) -> bool:
     except Exception:
         return True
     return False
+
+
+def test_request_that_skips_reading_is_computed_and_stored(node: Node, make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(200)
+    engine = make(model=model)
+    for name in ("a", "b"):
+        request = Request(name, tokens)
+        request.skip_reading_prefix_cache = True
+        engine.add(request)
+        engine.run()
+    assert engine.loaded_tokens == 0
+    engine.add(Request("c", tokens))
+    engine.run()
+    assert engine.loaded_tokens == 192
+    assert_nothing_leaked(node, engine)
+
+
+def test_failing_store_does_not_keep_a_load_from_its_report(
+    node: Node, make: MakeEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, tokens = new_model(), prompt(200)
+    engine = make(model=model)
+    engine.add(Request("a", tokens))
+    engine.run()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("cannot be stored")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stores, "ask", fail)
+        engine.add(Request("other", prompt(200), new_tokens=40))
+        engine.add(Request("b", [*tokens, *prompt(200)], new_tokens=40))
+        engine.run()
+    assert engine.loaded_tokens == 192
+    assert "KVA-0589 storing failed" in caplog.text
+    caplog.clear()
+    assert_nothing_leaked(node, engine)
+
+
+def test_revision_is_what_the_user_names_or_the_commit_that_was_loaded() -> None:
+    settings = config(Path("/none"))
+    model = settings.model_config
+
+    def revision() -> str | None:
+        return read_settings(settings, cache_config(8)).identity.revision
+
+    assert revision() is None
+    model.hf_config = SimpleNamespace(_commit_hash="abc", to_dict=dict)
+    assert revision() == "abc"
+    model.revision = "main"
+    assert revision() == "main"
 
 
 @pytest.mark.parametrize(

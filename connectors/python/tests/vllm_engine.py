@@ -105,6 +105,7 @@ class Request:
         self.block_hashes: list[bytes] = []
         self.num_computed_tokens = 0
         self.num_preemptions = 0
+        self.skip_reading_prefix_cache = False
         self.block_ids: list[int] = []
         self.state = "waiting"
         self.was_scheduled = False

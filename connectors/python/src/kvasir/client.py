@@ -166,8 +166,13 @@ class Client:
             space: of this client.
             run: the chunks.
             deadline_s: after it the node gives up what is missing; 1 ms to 10 minutes.
+
+        Raises:
+            NodeUnavailableError: in a forked child.
         """
         self._check_own(space)
+        if not self._connection.is_own:
+            raise self._connection.foreign()
         deadline_ms = min(max(round(deadline_s * 1000), 1), protocol.DEADLINE_MS_MAX)
         limit_s = deadline_ms / 1000 + _DEADLINE_GRACE_S
         acquisition = Acquisition(
@@ -261,7 +266,9 @@ class Client:
         )
 
     def goodbye(self) -> None:
-        """Takes leave and closes. A node that has already gone is fine."""
+        """Takes leave and closes. A node that has gone is fine; a forked child does nothing."""
+        if not self._connection.is_own:
+            return
         with contextlib.suppress(KvasirError):
             self._call(
                 MessageType.GOODBYE,
@@ -272,6 +279,8 @@ class Client:
 
     def close(self) -> None:
         """Closes the socket and ends the thread; views of the slab stay valid. May be repeated."""
+        if not self._connection.is_own:
+            return
         self._connection.close()
         if self._slab is not None:
             self._slab.close()
@@ -364,7 +373,8 @@ class Client:
             raise MalformedFrameError(
                 f"chunkTokens={body.get('chunkTokens')!r} chunkBytes={body.get('chunkBytes')!r}"
             )
-        return Space(self, _integer(body, "space"), _integer(body, "epoch"), request)
+        space, epoch = (_integer(body, name, protocol.U32_MAX) for name in ("space", "epoch"))
+        return Space(self, space, epoch, request)
 
     def _acquisition(self, acquire_id: int) -> Acquisition:
         with self._lock:
@@ -394,9 +404,9 @@ def _check_count(expected: int, count: int) -> None:
         raise MalformedFrameError(f"count={count} expected={expected}")
 
 
-def _integer(body: dict[str, Any], name: str) -> int:
+def _integer(body: dict[str, Any], name: str, limit: int = protocol.U64_COUNT_MAX) -> int:
     value = body.get(name)
-    if type(value) is not int or not 0 <= value <= protocol.U64_COUNT_MAX:
+    if type(value) is not int or not 0 <= value <= limit:
         raise MalformedFrameError(f"{name}={value!r}")
     return value
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import select
 import socket
 import threading
@@ -56,7 +57,11 @@ class _Pending:
 
 
 class Connection:
-    """A socket to the node at ``path``. Thread-safe."""
+    """A socket to the node at ``path``. Thread-safe.
+
+    It belongs to the process that made it: in a forked child, which has neither the thread nor a
+    right to the socket, every call fails and closing does nothing.
+    """
 
     def __init__(self, path: Path, handler: Handler, timeout_s: float) -> None:
         """Connects.
@@ -71,6 +76,7 @@ class Connection:
         """
         self._path = path
         self._handler = handler
+        self._pid = os.getpid()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(timeout_s)
@@ -82,9 +88,6 @@ class Connection:
                 f"KVA-0510 no node at the socket - socket={path} cause={e}; "
                 "start the node or correct the path"
             ) from e
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
         self._reader = FrameReader()
         self._received = memoryview(bytearray(_RECEIVE_BYTES))
         self._is_writing = False
@@ -94,13 +97,26 @@ class Connection:
         self._unsent = bytearray()
         self._ids = itertools.count()
         self._error: NodeUnavailableError | None = None
-        self._thread = threading.Thread(target=self._run, name="kvasir-client", daemon=True)
-        self._thread.start()
+        with contextlib.ExitStack() as opened:
+            opened.callback(self._socket.close)
+            self._wake_in, self._wake_out = socket.socketpair()
+            opened.callback(self._wake_in.close)
+            opened.callback(self._wake_out.close)
+            self._wake_in.setblocking(False)
+            self._wake_out.setblocking(False)
+            self._thread = threading.Thread(target=self._run, name="kvasir-client", daemon=True)
+            self._thread.start()
+            opened.pop_all()  # the thread closes them
 
     @property
     def is_open(self) -> bool:
-        """False once the connection is lost or closed."""
-        return self._error is None
+        """False once the connection is lost or closed, and in a forked child."""
+        return self._error is None and self.is_own
+
+    @property
+    def is_own(self) -> bool:
+        """Does the connection belong to this process?"""
+        return os.getpid() == self._pid
 
     def request(
         self, request: MessageType, encode: Encoder, decode: Decoder[T], timeout_s: float
@@ -119,6 +135,9 @@ class Connection:
         """
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
+        if not self.is_own:  # the lock may be held by a thread that is not here
+            future.set_exception(self.foreign())
+            return future
         with self._lock:
             error = self._error
             if error is None:
@@ -136,6 +155,8 @@ class Connection:
 
     def close(self) -> None:
         """Closes the socket and ends the thread. May be called twice."""
+        if not self.is_own:
+            return
         self._end(
             NodeUnavailableError(
                 f"KVA-0516 the connection is closed - socket={self._path}; connect again"
@@ -143,6 +164,13 @@ class Connection:
         )
         if threading.current_thread() is not self._thread:
             self._thread.join(_JOIN_S)
+
+    def foreign(self) -> NodeUnavailableError:
+        """What calls fail with in a forked child."""
+        return NodeUnavailableError(
+            f"KVA-0518 the connection belongs to another process - socket={self._path} "
+            f"pid={os.getpid()} owner={self._pid}; connect again in this one"
+        )
 
     def _send(self, frame: bytes) -> NodeUnavailableError | None:
         """Sends as much as the kernel takes and queues the rest. Needs the lock."""

@@ -7,13 +7,14 @@ computes; a thread tries to connect in the meantime.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from kvasir.client import Client, Space
-from kvasir.errors import KvasirError, RefusedError
+from kvasir.errors import RefusedError
 from kvasir.identity import EngineIdentity, SpaceRequest
 from kvasir.protocol import ErrorCode
 
@@ -71,6 +72,7 @@ class NodeLink:
         self._request = request
         self._world = world
         self._timeout_s = timeout_s
+        self._pid = os.getpid()
         self._changed = threading.Condition()
         self._session: Session | None = None
         self._is_closed = False
@@ -106,7 +108,12 @@ class NodeLink:
             session.client.close()
 
     def close(self) -> None:
-        """Takes leave of the node and ends the thread. May be called twice."""
+        """Takes leave of the node and ends the thread. May be called twice.
+
+        Does nothing in a forked child.
+        """
+        if os.getpid() != self._pid:
+            return
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -132,7 +139,7 @@ class NodeLink:
         try:
             client = Client(self._socket_path, identity, self._timeout_s)
             session = Session(client, client.register(self._request).result())
-        except KvasirError as e:
+        except Exception as e:  # whatever it is, the next attempt may succeed
             if client is not None:
                 client.close()
             if str(e) != self._complaint:  # once, not at every attempt

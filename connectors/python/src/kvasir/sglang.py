@@ -219,15 +219,19 @@ class KvasirStorage(HiCacheStorage):
         pointers, sizes = self._fragments(host_indices)
         per_page = len(pointers) * self._page_tokens // len(host_indices)
         reservations = session.client.reserve(session.space, run).result()
-        slots = []
-        for index, reservation in enumerate(reservations):
-            if reservation.is_reserved:
-                page = slice(index * per_page, (index + 1) * per_page)
-                for pointer, (address, size) in zip(
-                    pointers[page], _addresses(reservation.memory, sizes[page]), strict=True
-                ):
-                    ctypes.memmove(address, pointer, size)
-                slots.append(reservation.slot)
+        slots = [reservation.slot for reservation in reservations if reservation.is_reserved]
+        try:
+            for index, reservation in enumerate(reservations):
+                if reservation.is_reserved:
+                    page = slice(index * per_page, (index + 1) * per_page)
+                    for pointer, (address, size) in zip(
+                        pointers[page], _addresses(reservation.memory, sizes[page]), strict=True
+                    ):
+                        ctypes.memmove(address, pointer, size)
+        except BaseException:
+            if slots:
+                session.client.abort(session.space, slots)
+            raise
         committed = set()
         if slots:
             entries = session.client.commit(session.space, slots).result()

@@ -36,29 +36,43 @@ class Slab:
         Raises:
             NodeUnavailableError: one is missing, not a file of this user, or has another size.
         """
-        self._segments = [_map(file) for file in files]
+        self._segments: list[memoryview] | None = [_map(file) for file in files]
 
     def view(self, segment: int, offset: int, length: int) -> memoryview:
         """A writable part of a segment, without a copy. Sizes in bytes.
 
         Raises:
             IndexError: there is no such part.
+            NodeUnavailableError: the slab is closed.
         """
-        if not 0 <= segment < len(self._segments):
-            raise IndexError(f"segment={segment} (limit={len(self._segments)})")
-        memory = self._segments[segment]
+        segments = self._open_segments()
+        if not 0 <= segment < len(segments):
+            raise IndexError(f"segment={segment} (limit={len(segments)})")
+        memory = segments[segment]
         if offset < 0 or length < 0 or offset + length > len(memory):
             raise IndexError(f"offset={offset} length={length} (limit={len(memory)})")
         return memory[offset : offset + length]
 
     @property
     def segments(self) -> list[memoryview]:
-        """The segments, writable, in the order of their index."""
-        return list(self._segments)
+        """The segments, writable, in the order of their index.
+
+        Raises:
+            NodeUnavailableError: the slab is closed.
+        """
+        return list(self._open_segments())
 
     def close(self) -> None:
         """Forgets the segments; each is unmapped when its last view is gone."""
-        self._segments = []
+        self._segments = None
+
+    def _open_segments(self) -> list[memoryview]:
+        segments = self._segments
+        if segments is None:
+            raise NodeUnavailableError(
+                "KVA-0516 the connection is closed - slab=closed; connect again"
+            )
+        return segments
 
 
 def _map(file: SegmentFile) -> memoryview:

@@ -1,7 +1,8 @@
 """Hugging Face Transformers: the ``DynamicCache`` of a prompt's prefix comes from the cluster.
 
 A chunk holds ``[layer][key, value][head][token][dimension]`` in the model's type. Prompts are
-single sequences without padding; layers must keep all their keys and values.
+single sequences without padding; layers must keep all their keys and values. Adapters change KV
+without changing the model's name: models that carry some are not cached.
 """
 
 from __future__ import annotations
@@ -62,7 +63,13 @@ class KvasirCache:
         Raises:
             ConfigError: the model cannot be cached safely, with the reason.
         """
+        if _has_adapters(model):
+            raise ConfigError(
+                "KVA-0573 the model has adapters, which its name does not tell - adapters=yes; "
+                "merge them into the weights and give the result a model_id of its own"
+            )
         self._model = model
+        self._warned: set[str] = set()
         self._chunk_tokens = chunk_tokens
         self._load_deadline_s = load_deadline_s
         text = model.config.get_text_config(decoder=True)
@@ -119,7 +126,7 @@ class KvasirCache:
         """
         tokens = _tokens(input_ids)
         hashes = chunk_hashes(tokens[:-1], self._chunk_tokens)
-        session = self._link.session
+        session = self._session()
         if session is not None and hashes:
             try:
                 return self._load(session, hashes)
@@ -145,8 +152,8 @@ class KvasirCache:
         hashes = chunk_hashes(tokens, self._chunk_tokens)
         first = first_token // self._chunk_tokens
         last = min(len(hashes) // HASH_BYTES, first + RUN_CHUNKS_MAX)
-        session = self._link.session
-        if session is None or last <= first:
+        session = self._session()
+        if session is None or last <= first or not self._fits(cache, last):
             return 0
         try:
             return self._store(session, hashes, first, last, cache)
@@ -165,8 +172,9 @@ class KvasirCache:
             Prompt and new tokens, shape ``[1, tokens]``.
 
         Raises:
-            ValueError: not a single sequence.
+            ValueError: not a single sequence, or several are asked for.
         """
+        self._check_single(options)
         cache = self.load(input_ids)
         loaded = cache.get_seq_length()
         # The mask must be told: guessed from padding it would cover the new tokens only.
@@ -189,6 +197,63 @@ class KvasirCache:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _session(self) -> Session | None:
+        """The session, or None while nothing may be loaded or stored."""
+        if _has_adapters(self._model):
+            self._warn_once(
+                "KVA-0573 the model has got adapters, computing instead - adapters=yes; "
+                "merge them into the weights and make a cache with a model_id of its own"
+            )
+            return None
+        return self._link.session
+
+    def _fits(self, cache: DynamicCache, last: int) -> bool:
+        """Is every layer of the cache what the namespace says, for all tokens to be stored?"""
+        layers, _, heads, _, size = self._shape
+        tokens = last * self._chunk_tokens
+        found = [
+            (tuple(states.shape), states.dtype) if isinstance(states, torch.Tensor) else None
+            for layer in cache.layers
+            for states in (layer.keys, layer.values)
+        ]
+        is_good = len(found) == 2 * layers and all(
+            entry is not None
+            and len(entry[0]) == 4
+            and entry[0][:2] == (1, heads)
+            and entry[0][2] >= tokens
+            and entry[0][3] == size
+            and entry[1] == self._model.dtype
+            for entry in found
+        )
+        if not is_good:
+            kinds = sorted(map(str, set(found)))
+            self._warn_once(
+                f"KVA-0574 cache of another shape, not stored - states={kinds} "
+                f"expected={2 * layers} of [1, {heads}, {tokens} or more, {size}] "
+                f"{self._model.dtype}; hand over the cache of this model and a single sequence"
+            )
+        return is_good
+
+    def _check_single(self, options: dict[str, Any]) -> None:
+        configs = (
+            options.get("generation_config"),
+            getattr(self._model, "generation_config", None),
+        )
+        chosen = next((config for config in configs if config is not None), None)
+        for name in ("num_beams", "num_return_sequences"):
+            value = options.get(name)
+            value = getattr(chosen, name, None) if value is None else value
+            if value is not None and value > 1:
+                raise ValueError(
+                    f"KVA-0572 only single sequences can be generated - {name}={value} (limit=1); "
+                    f"set {name}=1, or call the model's own generate"
+                )
+
+    def _warn_once(self, message: str) -> None:
+        if message[:8] not in self._warned:
+            self._warned.add(message[:8])
+            _LOG.warning("%s", message)
 
     def _load(self, session: Session, hashes: bytes) -> DynamicCache:
         count = min(len(hashes) // HASH_BYTES, RUN_CHUNKS_MAX)
@@ -235,16 +300,18 @@ class KvasirCache:
         self, session: Session, hashes: bytes, first: int, last: int, cache: DynamicCache
     ) -> int:
         run = run_of(hashes, self._chunk_tokens, first, last)
-        slots = []
-        for number, reservation in enumerate(
-            session.client.reserve(session.space, run).result(), first
-        ):
-            if reservation.is_reserved:
-                chunk = torch.frombuffer(reservation.memory, dtype=self._model.dtype)
-                self._fill(chunk.view(self._shape), cache, number)
-                slots.append(reservation.slot)
+        reservations = session.client.reserve(session.space, run).result()
+        slots = [reservation.slot for reservation in reservations if reservation.is_reserved]
         if not slots:
             return 0
+        try:
+            for number, reservation in enumerate(reservations, first):
+                if reservation.is_reserved:
+                    chunk = torch.frombuffer(reservation.memory, dtype=self._model.dtype)
+                    self._fill(chunk.view(self._shape), cache, number)
+        except BaseException:
+            session.client.abort(session.space, slots)
+            raise
         entries = session.client.commit(session.space, slots).result()
         return sum(entry.status == CommitStatus.COMMITTED for entry in entries)
 
@@ -264,6 +331,12 @@ def _plain_layers(config: Any) -> list[Any]:
             "(only DynamicLayer); sliding-window and linear layers forget what a prefix needs"
         )
     return layers
+
+
+def _has_adapters(model: Any) -> bool:
+    return bool(
+        getattr(model, "_hf_peft_config_loaded", False) or getattr(model, "peft_config", None)
+    )
 
 
 def _digest(config: Any) -> str:

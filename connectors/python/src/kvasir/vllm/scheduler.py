@@ -42,6 +42,7 @@ class _Tracked:
         computed_tokens: told with the last question.
         is_failed: a load failed; it is computed.
         is_unnamed: its hashes cannot name chunks; no more is done for it.
+        is_lost: its blocks are not known for certain; nothing of it is stored any more.
         handled_chunks: leading chunks that were stored or need not be.
     """
 
@@ -53,6 +54,7 @@ class _Tracked:
     computed_tokens: int = 0
     is_failed: bool = False
     is_unnamed: bool = False
+    is_lost: bool = False
     handled_chunks: int = 0
 
 
@@ -111,12 +113,13 @@ class Scheduler:
     def on_new_request(self, request: Any) -> None:
         """A request has arrived: asks the node what it has of the prompt."""
         tracked = self._tracked.setdefault(request.request_id, _Tracked(request))
-        self._search(tracked)
+        if not _skips_reading(request):
+            self._search(tracked)
 
     def match(self, request: Any, computed_tokens: int) -> tuple[int | None, bool]:
         """Tokens beyond ``computed_tokens`` that can be loaded; None if not known yet."""
         tracked = self._tracked.setdefault(request.request_id, _Tracked(request))
-        if tracked.is_failed:
+        if tracked.is_failed or _skips_reading(request):
             return 0, False
         if tracked.search is None or tracked.preemptions != _preemptions(request):
             self._search(tracked)
@@ -181,10 +184,12 @@ class Scheduler:
         for request_id in step.failed:
             if (tracked := self._tracked.get(request_id)) is not None:
                 tracked.is_failed = True
-        if self._stores is not None:
-            self._stores.report(step)
-        for request_id, computed_tokens in self._scheduled(output):
-            self._store(request_id, computed_tokens)
+        try:
+            self._build_stores(output, step)
+        except Exception:  # the engine waits for the loads that are in the step already
+            _LOG.exception("KVA-0589 storing failed, going on without - loads=%d", len(step.loads))
+            for tracked in self._tracked.values():
+                tracked.is_lost = True  # new blocks of this step may have been missed
         return step
 
     def update(self, report: WorkerReport) -> None:
@@ -222,6 +227,12 @@ class Scheduler:
             self._stores = Stores(
                 self._link, self._pool, self._settings.world, lambda: next(self._ids)
             )
+
+    def _build_stores(self, output: Any, step: StepMetadata) -> None:
+        if self._stores is not None:
+            self._stores.report(step)
+        for request_id, computed_tokens in self._scheduled(output):
+            self._store(request_id, computed_tokens)
 
     def _search(self, tracked: _Tracked) -> None:
         """Starts a new search for the request's prefix, if there is a node and a chunk."""
@@ -270,7 +281,7 @@ class Scheduler:
         """Asks for slots for the chunks that this step completes."""
         tracked = self._tracked.get(request_id)
         session = None if self._link is None else self._link.session
-        if tracked is None or session is None or self._stores is None:
+        if tracked is None or tracked.is_lost or session is None or self._stores is None:
             return
         self._hash(tracked)
         per_chunk = self._settings.blocks_per_chunk
@@ -297,6 +308,11 @@ class Scheduler:
 
 def _preemptions(request: Any) -> int:
     return int(getattr(request, "num_preemptions", 0))
+
+
+def _skips_reading(request: Any) -> bool:
+    """Must every token of the prompt be computed, as for its log probabilities?"""
+    return bool(getattr(request, "skip_reading_prefix_cache", False))
 
 
 def _resumed(cached: Any) -> set[str]:

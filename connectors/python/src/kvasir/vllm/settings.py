@@ -124,7 +124,7 @@ def _identity(vllm_config: Any, extra: dict[str, Any], cells: int, chunk_tokens:
         trust_domain=extra.get("trust_domain", "default"),
         tenant_salt=extra.get("tenant_salt"),
         model=str(model.model),
-        revision=None if model.revision is None else str(model.revision),
+        revision=_revision(model),
         lora_id=None,  # the engine puts the adapter into the block hash
         lora_version=None,
         kv_dtype=f"{cache.cache_dtype}/{str(model.dtype).removeprefix('torch.')}",
@@ -186,6 +186,12 @@ def _warn(vllm_config: Any) -> None:
             "KVA-0582 a node that dies during a load will fail that request - "
             "kv_load_failure_policy=fail; choose recompute"
         )
+
+
+def _revision(model: Any) -> str | None:
+    """What the user names, else the commit that was loaded from a hub."""
+    revision = model.revision or getattr(getattr(model, "hf_config", None), "_commit_hash", None)
+    return None if revision is None else str(revision)
 
 
 def _model_digest(model: Any) -> str | None:

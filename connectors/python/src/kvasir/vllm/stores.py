@@ -35,7 +35,7 @@ class _Store:
 
 
 class Stores:
-    """From RESERVE to COMMIT, without waiting. ``pool`` is the engine's block pool."""
+    """From RESERVE to the answer to COMMIT, without waiting."""
 
     def __init__(self, link: NodeLink, pool: Any, world: int, new_id: Callable[[], int]) -> None:
         """Starts without stores.
@@ -54,9 +54,11 @@ class Stores:
         self._pinned = 0
         self._asked: list[_Asked] = []
         self._stores: dict[int, _Store] = {}
+        self._ending: list[Future[Any]] = []
 
     def __len__(self) -> int:
-        return len(self._asked) + len(self._stores)
+        ending = sum(not ended.done() for ended in self._ending)
+        return len(self._asked) + len(self._stores) + ending
 
     def room(self) -> int:
         """Blocks that may still be pinned; the rest is left to the engine's requests."""
@@ -79,6 +81,7 @@ class Stores:
 
     def report(self, step: StepMetadata) -> None:
         """Writes stores that the node has granted into the metadata of a step."""
+        self._ending = [ended for ended in self._ending if not ended.done()]
         answered = [asked for asked in self._asked if asked.reserved.done()]
         self._asked = [asked for asked in self._asked if asked not in answered]
         for asked in answered:
@@ -106,6 +109,7 @@ class Stores:
             ended = client.abort(store.session.space, store.slots)
         else:
             ended = client.commit(store.session.space, store.slots)
+        self._ending.append(ended)
         ended.add_done_callback(lambda done: self._on_ended(store.session, done))
 
     def _start(self, asked: _Asked, step: StepMetadata) -> None:
