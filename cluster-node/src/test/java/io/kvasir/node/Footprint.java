@@ -82,12 +82,15 @@ record Footprint(int threads, int files, long liveHeapBytes, long nativeBytes, l
     return sum;
   }
 
-  /** Whether nothing grew by more than what a running process breathes. */
+  /**
+   * Whether nothing grew by more than what a running process breathes. Heap that is committed and
+   * was never touched is not in memory yet, so touching it looks like native growth.
+   */
   boolean isWithin(final Footprint before) {
     return threads <= before.threads + 8
         && files <= before.files + 8
         && liveHeapBytes <= before.liveHeapBytes + (16 << 20)
-        && nativeBytes <= before.nativeBytes + (48 << 20)
+        && nativeBytes <= before.nativeBytes + (128 << 20)
         && sharedBytes <= before.sharedBytes + (1 << 20);
   }
 }

@@ -127,7 +127,7 @@ final class IgniteNoise {
     return ByteBuffer.allocate(22)
         .order(ByteOrder.LITTLE_ENDIAN)
         .putShort(HANDSHAKE)
-        .put((byte) 0)
+        .put((byte) random.nextInt(2))
         .putLong(random.nextLong())
         .putLong(random.nextLong())
         .put((byte) random.nextInt(128))

@@ -168,7 +168,8 @@ final class Pull {
       return Outcome.IGNORED;
     }
     int chunkBytes = request.chunks().get(chunk).lengthBytes();
-    if (offset != at || lengthBytes > chunkBytes - at) {
+    // Of a chunk that has ended the slot is another's.
+    if (states[chunk] != STREAMING || offset != at || lengthBytes > chunkBytes - at) {
       return Outcome.BREACH;
     }
     TermMemory.drain(term, index, destinations[chunk], at, lengthBytes);

@@ -77,6 +77,27 @@ final class PullStateTest {
   }
 
   @Test
+  void shouldWriteNothingIntoAChunkThatWasCorruptOrRefused() {
+    fillTerm();
+    TestPull two =
+        TestPull.of(
+            new PullChunk(Payload.key(1), 1, guarded.asSlice(0, LENGTH), LENGTH, 0, 0),
+            new PullChunk(Payload.key(2), 1, guarded.asSlice(LENGTH, LENGTH), LENGTH, 0, 0),
+            new PullChunk(Payload.key(3), 1, guarded.asSlice(2 * LENGTH, LENGTH), LENGTH, 0, 0));
+    Pull batch = new Pull(two.request(3, "127.0.0.1:1", Duration.ofSeconds(9)), 1 << 20, 0);
+    assertTrue(batch.onHeader(0, VERSION, LENGTH, 0, crcOfTerm() + 1));
+    assertEquals(Pull.Outcome.CHUNK_CORRUPT, batch.onSegment(0, VERSION, 0, term, 0, LENGTH));
+    assertTrue(batch.onRefused(1, PullFailure.MISSING, 0));
+    guarded.fill((byte) 0);
+
+    assertEquals(Pull.Outcome.BREACH, batch.onSegment(0, VERSION, 0, term, 0, LENGTH));
+    assertEquals(Pull.Outcome.BREACH, batch.onSegment(1, 0, 0, term, 0, LENGTH));
+
+    assertEquals(-1, guarded.mismatch(arena.allocate(guarded.byteSize())));
+    assertFalse(batch.isEnded());
+  }
+
+  @Test
   void shouldCountTheBytesInPlaceWhenAChunkGoesOnElsewhere() {
     fillTerm();
     MemorySegment slot = guarded.asSlice(LENGTH, LENGTH);

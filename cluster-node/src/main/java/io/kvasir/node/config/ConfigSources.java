@@ -34,7 +34,12 @@ final class ConfigSources {
 
   /** Variables of the launcher and of logging, which are not configuration keys. */
   private static final Set<String> OTHER_VARIABLES =
-      Set.of("KVASIR_JAVA_HOME", "KVASIR_HEAP", "KVASIR_LOG_LEVEL");
+      Set.of(
+          "KVASIR_JAVA_HOME",
+          "KVASIR_HEAP",
+          "KVASIR_LOG_LEVEL",
+          "KVASIR_PIP_ARGS",
+          "KVASIR_ENGINE_SOCKET");
 
   private final Map<ConfigKey, String> texts = new EnumMap<>(ConfigKey.class);
   private final List<String> problems;

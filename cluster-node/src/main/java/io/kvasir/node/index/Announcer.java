@@ -9,10 +9,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
-import javax.cache.CacheException;
 import org.agrona.concurrent.ManyToOneConcurrentArrayQueue;
 import org.apache.ignite.IgniteCache;
-import org.apache.ignite.IgniteException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -254,8 +252,10 @@ final class Announcer implements AutoCloseable {
           present.invokeAllAsync(batch).get(ATTEMPT_MAX_MS);
           batches.increment();
           return true;
-        } catch (final IgniteException | CacheException | IllegalStateException e) {
+        } catch (final RuntimeException e) {
           // Topology changes, time-outs and a stopping Ignite all pass, or end in giving up.
+          // Without
+          // this thread nothing would be announced any more.
           retries.increment();
           LOG.debug("batch of {} not indexed, trying again", batch.size(), e);
         }

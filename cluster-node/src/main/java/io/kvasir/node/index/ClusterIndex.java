@@ -187,8 +187,8 @@ public final class ClusterIndex implements AutoCloseable {
   }
 
   /**
-   * Asks who else holds these chunks. The answer comes once, on a thread of the index, at the
-   * deadline at the latest.
+   * Asks who else holds these chunks. The answer comes once, at the deadline at the latest, on a
+   * thread of the index or, if it takes no more, on the caller's.
    *
    * @param groups {@code groups[i]} is that of {@code keys[i]}; both stay unchanged until the
    *     answer

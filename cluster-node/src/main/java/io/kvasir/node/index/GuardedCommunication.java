@@ -74,7 +74,7 @@ final class GuardedCommunication extends TcpCommunicationSpi {
     private static final int NUMBERS = 3;
 
     private static final int NUMBER_BYTES_MAX = 10;
-    private static final int PASSED = GridNioSessionMetaKey.nextUniqueKey();
+    private static final int SENDER = GridNioSessionMetaKey.nextUniqueKey();
 
     private Gate() {
       super("KvasirGate");
@@ -84,10 +84,11 @@ final class GuardedCommunication extends TcpCommunicationSpi {
     public void onMessageReceived(final GridNioSession session, final Object message)
         throws IgniteCheckedException {
       final ByteBuffer bytes = (ByteBuffer) message;
-      final @Nullable Boolean passed = session.meta(PASSED);
-      if (!session.accepted() || Boolean.TRUE.equals(passed)) {
+      final @Nullable UUID sender = session.meta(SENDER);
+      // Asked each time: Ignite may accept one that joins between the gate's look and its own.
+      if (!session.accepted() || (sender != null && isMember(sender))) {
         proceedMessageReceived(session, bytes);
-      } else if (passed != null) {
+      } else if (sender != null) {
         bytes.position(bytes.limit());
       } else {
         introduce(session, bytes);
@@ -105,13 +106,17 @@ final class GuardedCommunication extends TcpCommunicationSpi {
       if (fields.remaining() < 1 + 2 * Long.BYTES) {
         return; // what is left in the buffer comes again with more behind it
       }
-      fields.get(); // says that the id is not null
+      if (fields.get() != 0) { // there is no id
+        bytes.position(bytes.limit());
+        session.close();
+        return;
+      }
       final UUID id = new UUID(fields.getLong(), fields.getLong());
       if (!skipNumbers(fields)) {
         return;
       }
+      session.addMeta(SENDER, id);
       final boolean isMember = isMember(id);
-      session.addMeta(PASSED, isMember);
       final int limit = bytes.limit();
       if (!isMember) {
         // Ignite answers that it does not know the sender, or that it shall wait, and hangs up.

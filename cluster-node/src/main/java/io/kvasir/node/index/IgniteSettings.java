@@ -73,7 +73,7 @@ final class IgniteSettings {
     ignite.setFailureHandler(new StopNodeFailureHandler());
     ignite.setDataStorageConfiguration(storage(config));
     ignite.setCacheConfiguration(cache());
-    // What we do with an answer is little and never waits, so it needs no thread of its own.
+    // An answer is only sorted and handed to the node agent, so it needs no thread of its own.
     ignite.setAsyncContinuationExecutor(Runnable::run);
     smallPools(ignite);
     return ignite;
@@ -141,6 +141,8 @@ final class IgniteSettings {
     // Lost partitions come back empty and usable; the holders fill them again.
     cache.setPartitionLossPolicy(PartitionLossPolicy.IGNORE);
     cache.setCopyOnRead(false);
+    // Lookups and announcements have limits of their own; this one blocks the caller.
+    cache.setMaxConcurrentAsyncOperations(0);
     cache.setStatisticsEnabled(false);
     cache.setEventsDisabled(true);
     return cache;
