@@ -32,7 +32,7 @@ final class ConfigSources {
   private static final int FILE_CHARS_MAX = 1 << 20;
   private static final int DEPTH_MAX = 4;
 
-  /** Variables of the launcher and of logging, which are not configuration keys. */
+  /** Variables of the launcher, logging and the connectors, which are not configuration keys. */
   private static final Set<String> OTHER_VARIABLES =
       Set.of(
           "KVASIR_JAVA_HOME",

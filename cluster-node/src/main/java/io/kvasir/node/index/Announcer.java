@@ -253,9 +253,8 @@ final class Announcer implements AutoCloseable {
           batches.increment();
           return true;
         } catch (final RuntimeException e) {
-          // Topology changes, time-outs and a stopping Ignite all pass, or end in giving up.
-          // Without
-          // this thread nothing would be announced any more.
+          // Topology changes, time-outs and a stopping Ignite all pass, or end in giving up. If
+          // this thread ended, nothing would be announced any more.
           retries.increment();
           LOG.debug("batch of {} not indexed, trying again", batch.size(), e);
         }
