@@ -51,7 +51,10 @@ final class PullTest {
       }
     }
     holder.awaitNoPins();
-    assertEquals(32, reader.transport.stats().chunksReceived());
+    // Counted after the listener was told.
+    Peers.await(
+        () -> "received=" + reader.transport.stats().chunksReceived(),
+        () -> reader.transport.stats().chunksReceived() == 32);
     assertEquals(0, reader.transport.stats().protocolErrors());
   }
 
