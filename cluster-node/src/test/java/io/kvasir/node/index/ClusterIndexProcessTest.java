@@ -28,10 +28,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
-/** This JVM is node 1; nodes 2 and 3 are processes. The order matters: the last test kills one. */
+/**
+ * This JVM is node 1; nodes 2 and 3 are processes. The order matters: a member that leaves soon
+ * after another takes entries with it that nobody announces again here.
+ */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ClusterIndexProcessTest {
   private static final int PREFIXES = 200;
+  private static final int ASKED = 10;
   private static final Duration DEADLINE = Duration.ofMillis(5);
 
   @TempDir static Path directory;
@@ -149,51 +153,40 @@ class ClusterIndexProcessTest {
         ns[rounds / 2] / 1e6, ns[rounds * 99 / 100] / 1e6, ns[rounds - 1] / 1e6);
   }
 
+  /**
+   * Before any test in which members come or go: a member that hangs while the others still agree
+   * on a change of the ring holds up every owner's answers until it is dropped.
+   */
   @Test
   @Order(2)
-  void shouldRefuseAForeignClass() throws Exception {
-    try (Child foreigner =
-        new Child(IndexForeigner.class, directory.toString(), cluster.seeds().getFirst(), "1")) {
-      final String answer = foreigner.answer();
-      assertTrue(answer.startsWith("REFUSED"), answer);
-      assertTrue(answer.contains(ForeignClass.class.getName()), answer);
-      assertTrue(foreigner.process.waitFor(30, TimeUnit.SECONDS));
-    }
-    assertFalse(ForeignClass.RAN.get());
-    cluster.awaitMembers(3);
-    final long[] found = new long[1];
-    timed(PREFIX_LIST.getFirst(), Duration.ofSeconds(5), found);
-    assertEquals(Prefix.CHUNKS, found[0]);
-  }
-
-  @Test
-  @Order(3)
   void shouldKeepTheDeadlineWhenAMemberHangs() throws Exception {
     third.signal("STOP");
     try {
-      assertOthersAnswer();
-      report("a member hangs", () -> false, Duration.ofSeconds(2));
-      assertOthersAnswer();
+      final long found = foundWithoutWaitingLong();
+      // Only what the hanging member answers for is unknown.
+      assertTrue(found > 0 && found < ASKED * Prefix.CHUNKS, "found " + found + ", seed " + SEED);
+      report("a member hangs", () -> false, Duration.ofSeconds(1));
+      // No upper bound: a slow machine takes long enough for the member to be dropped.
+      assertTrue(foundWithoutWaitingLong() > 0, "seed " + SEED);
     } finally {
       third.signal("CONT");
     }
     IndexCluster.await("all found again", ClusterIndexProcessTest::allFound);
-    assertEquals(3, index().members().size());
+    cluster.awaitMembers(3);
   }
 
-  /** Only what the hanging member answers for is unknown. */
-  private static void assertOthersAnswer() {
+  private static long foundWithoutWaitingLong() {
     final long[] found = new long[1];
     long sum = 0;
-    for (final Prefix prefix : PREFIX_LIST.subList(0, 20)) {
+    for (final Prefix prefix : PREFIX_LIST.subList(0, ASKED)) {
       timed(prefix, Duration.ofMillis(200), found);
       sum += found[0];
     }
-    assertTrue(sum > 0 && sum < 20 * Prefix.CHUNKS, "found " + sum + ", seed " + SEED);
+    return sum;
   }
 
   @Test
-  @Order(4)
+  @Order(3)
   void shouldKeepTheDeadlineAndTheEntriesWhenAMemberIsKilled() throws Exception {
     third.signal("KILL");
     final double seconds =
@@ -245,7 +238,7 @@ class ClusterIndexProcessTest {
   }
 
   @Test
-  @Order(5)
+  @Order(4)
   void shouldTakeBackAKilledMemberAtOnce() throws Exception {
     third.close();
     third =
@@ -253,6 +246,21 @@ class ClusterIndexProcessTest {
     assertEquals("READY", third.answer());
     cluster.awaitMembers(3);
     assertNotNull(third);
+    IndexCluster.await("all found", ClusterIndexProcessTest::allFound);
+  }
+
+  @Test
+  @Order(5)
+  void shouldRefuseAForeignClass() throws Exception {
+    try (Child foreigner =
+        new Child(IndexForeigner.class, directory.toString(), cluster.seeds().getFirst(), "1")) {
+      final String answer = foreigner.answer();
+      assertTrue(answer.startsWith("REFUSED"), answer);
+      assertTrue(answer.contains(ForeignClass.class.getName()), answer);
+      assertTrue(foreigner.process.waitFor(30, TimeUnit.SECONDS));
+    }
+    assertFalse(ForeignClass.RAN.get());
+    cluster.awaitMembers(3);
     IndexCluster.await("all found", ClusterIndexProcessTest::allFound);
   }
 }
