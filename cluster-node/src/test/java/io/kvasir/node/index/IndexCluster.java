@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Members of one cluster inside the test's JVM. */
 final class IndexCluster implements AutoCloseable {
-  static final Duration PATIENCE = Duration.ofSeconds(120);
+  static final Duration PATIENCE = Duration.ofMinutes(2);
   static final Duration GRACE = Duration.ofSeconds(2);
 
   /** A member and what it told its node. */
