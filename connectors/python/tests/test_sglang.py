@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from kvasir import Client, ConfigError, KvasirError
+from kvasir import Client, ConfigError, KvasirError, NodeUnavailableError
+from kvasir.attachment import FAULTS_MAX, PAUSE_MIN_S, Attachment
 from kvasir.sglang import KvasirStorage
 from nodes import Node, wait_until
 from spaces import new_identity
@@ -159,6 +160,38 @@ def test_without_a_node_everything_is_a_miss(
     assert storage.batch_exists(keys) == 0
     assert storage.batch_get_v1(keys, indices(0, 1)) == [False, False]
     assert storage.batch_set_v1(keys, indices(0, 1)) == [False, False]
+
+
+def test_node_that_keeps_failing_is_left_alone_for_a_while(
+    node: Node,
+    make: MakeStorage,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    now = 0.0
+    keys = page_hashes(2)
+    storage, _ = make(model=model_name())
+    storage._attachment = Attachment(lambda: now)
+    assert all(storage.batch_set_v1(keys, indices(0, 1)))
+
+    def fail(*_: object) -> None:
+        raise NodeUnavailableError("does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "lookup", fail)
+        for _ in range(FAULTS_MAX):
+            assert storage.batch_exists(keys) == 0
+    assert "KVA-0577" in caplog.text
+    with Client(node.socket, new_identity()) as client:
+        before = client.stats().result()["cache"]
+        assert storage.batch_exists(keys) == 0
+        assert storage.batch_get_v1(keys, indices(0, 1)) == [False, False]
+        assert storage.batch_set_v1(keys, indices(0, 1)) == [False, False]
+        assert client.stats().result()["cache"] == before  # nobody was asked
+    now += PAUSE_MIN_S
+    assert storage.batch_exists(keys) == 2
+    assert "KVA-0578" in caplog.text
+    assert storage.batch_get_v1(keys, indices(0, 1)) == [True, True]
 
 
 def test_bad_settings_are_refused(make: MakeStorage) -> None:

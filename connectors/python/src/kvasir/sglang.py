@@ -13,13 +13,14 @@ import importlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from kvasir.acquisition import Acquisition
+from kvasir.attachment import Attachment
 from kvasir.errors import ConfigError, KvasirError
 from kvasir.hashes import anchor_position
 from kvasir.identity import Namespace, SpaceRequest
@@ -30,6 +31,7 @@ _LOG = logging.getLogger("kvasir")
 _KEYS = frozenset(("socket", "model_revision", "trust_domain", "tenant_salt", "load_deadline_ms"))
 _ENGINE_KEYS = frozenset(("backend_name", "module_path", "class_name", "interface_v1", "allocator"))
 _FIRST_CONNECT_S = 5.0
+_T = TypeVar("_T")
 
 if TYPE_CHECKING:
 
@@ -79,6 +81,7 @@ class KvasirStorage(HiCacheStorage):
         self._pool: Any = None
         self._page_tokens = 0
         self._link: NodeLink | None = None
+        self._attachment = Attachment()
 
     def register_mem_pool_host(self, mem_pool_host: Any) -> None:
         """Takes the host pool, whose pages are copied; starts connecting.
@@ -99,14 +102,10 @@ class KvasirStorage(HiCacheStorage):
 
     def batch_exists(self, keys: list[str], extra_info: Any = None) -> int:
         """Leading pages that exist somewhere."""
-        session, run = self._session(), self._run(keys, extra_info)
-        if session is None or run is None:
+        run = self._run(keys, extra_info)
+        if run is None:
             return 0
-        try:
-            return session.client.lookup(session.space, run).result().found
-        except KvasirError as e:
-            self._report(session, e)
-            return 0
+        return self._ask(lambda s: s.client.lookup(s.space, run).result().found, 0)
 
     def exists(self, key: str) -> bool:
         """Does the page exist somewhere?"""
@@ -116,19 +115,8 @@ class KvasirStorage(HiCacheStorage):
         self, keys: list[str], host_indices: torch.Tensor, extra_info: Any = None
     ) -> list[bool]:
         """Copies pages into the host pool; True for leading pages that are there and count."""
-        session, run = self._session(), self._run(keys, extra_info)
-        if session is None or run is None:
-            return [False] * len(keys)
-        try:
-            acquisition = session.client.acquire(session.space, run, self._deadline_s)
-            try:
-                pages = self._copy_in(session, acquisition, host_indices)
-            finally:
-                released = acquisition.release()
-            pages = pages if released.result() else 0
-        except KvasirError as e:
-            self._report(session, e)
-            pages = 0
+        run = self._run(keys, extra_info)
+        pages = 0 if run is None else self._ask(lambda s: self._load(s, run, host_indices), 0)
         return [i < pages for i in range(len(keys))]
 
     def batch_set_v1(
@@ -137,14 +125,11 @@ class KvasirStorage(HiCacheStorage):
         """Stores pages of the host pool; True for pages that are in the cluster now."""
         if not self._writes:
             return [True] * len(keys)
-        session, run = self._session(), self._run(keys, extra_info)
-        if session is None or run is None:
-            return [False] * len(keys)
-        try:
-            return self._store(session, run, host_indices)
-        except KvasirError as e:
-            self._report(session, e)
-            return [False] * len(keys)
+        missed = [False] * len(keys)
+        run = self._run(keys, extra_info)
+        if run is None:
+            return missed
+        return self._ask(lambda s: self._store(s, run, host_indices), missed)
 
     def get(self, key: str, target_location: Any = None, target_sizes: Any = None) -> None:
         """Not offered: the engine must be told ``interface_v1``."""
@@ -177,12 +162,20 @@ class KvasirStorage(HiCacheStorage):
         if self._link is not None:
             self._link.close()
 
-    def _session(self) -> Session | None:
-        return None if self._link is None else self._link.session
-
-    def _report(self, session: Session, error: KvasirError) -> None:
-        if self._link is not None:
-            self._link.report(session, error)
+    def _ask(self, call: Callable[[Session], _T], instead: _T) -> _T:
+        """What the call says; ``instead`` without a node, and when it fails."""
+        link = self._link
+        session = None if link is None else link.session
+        if link is None or session is None or not self._attachment.may_ask():
+            return instead
+        try:
+            answer = call(session)
+        except KvasirError as e:
+            link.report(session, e)
+            self._attachment.on_fault()
+            return instead
+        self._attachment.on_success()
+        return answer
 
     def _run(self, keys: Sequence[str], extra_info: Any) -> Run | None:
         """The pages as a run of the prompt; None if the keys are not page hashes."""
@@ -195,6 +188,15 @@ class KvasirStorage(HiCacheStorage):
             return None
         anchor = hashes[anchor_position(len(before), self._page_tokens)]
         return Run(len(before), anchor, b"".join(hashes[len(before) :]))
+
+    def _load(self, session: Session, run: Run, host_indices: torch.Tensor) -> int:
+        """Pages that were copied and count."""
+        acquisition = session.client.acquire(session.space, run, self._deadline_s)
+        try:
+            pages = self._copy_in(session, acquisition, host_indices)
+        finally:
+            released = acquisition.release()
+        return pages if released.result() else 0
 
     def _copy_in(
         self, session: Session, acquisition: Acquisition, host_indices: torch.Tensor
