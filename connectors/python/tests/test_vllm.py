@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from prometheus_client import CollectorRegistry, Counter
 
 from kvasir import Client, ConfigError
 from kvasir.vllm import KvasirConnector
@@ -23,7 +25,7 @@ from kvasir.vllm.settings import read_settings
 from kvasir.vllm.stores import Stores
 from nodes import Node, wait_until
 from spaces import new_identity
-from vllm_engine import BLOCK, Engine, Request, cache_config, config
+from vllm_engine import BLOCK, LAYERS, Engine, Request, cache_config, config
 
 MakeEngine = Callable[..., Engine]
 _models = itertools.count()
@@ -140,7 +142,7 @@ def test_job_of_a_session_that_is_over_is_not_done(
     assert client is not None
     over = SessionInfo(str(uuid.uuid4()), client.incarnation)
     for is_store in (False, True):
-        assert not worker._mover.submit(Job(99, over, []), is_store).result(30.0)
+        assert worker._mover.submit(Job(99, over, []), is_store).result(30.0) is None
     assert "KVA-0586 job of a session that is over" in caplog.text
     assert worker._mover._client is client
     assert client.is_open
@@ -286,6 +288,121 @@ def test_request_that_finds_no_blocks_keeps_its_answer(node: Node, make: MakeEng
     engine.run()
     assert engine.loaded_tokens == 192
     assert_nothing_leaked(node, engine)
+
+
+def test_counts_are_added_up_over_ranks_and_steps(make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(200)
+    first = make(world=2, model=model)
+    first.add(Request("a", tokens))
+    first.run()
+    assert first.stats.data["asked_tokens"] == 192
+    assert first.stats.data["stored_chunks"] == 6
+    bytes_moved = 192 * 2 * 8 * 4 * LAYERS * 2  # heads, key and value, float32, layers, ranks
+    assert first.stats.data["store_bytes"] == bytes_moved
+    assert "loaded_tokens" not in first.stats.data
+    second = make(world=2, model=model)
+    second.add(Request("b", tokens))
+    second.run()
+    assert second.stats.data["loaded_tokens"] == 192
+    assert second.stats.data["load_bytes"] == bytes_moved
+    assert second.stats.data["load_seconds"] > 0
+    assert second.stats.data["present_chunks"] == 6
+    assert second.stats.reduce()["Kvasir loaded tokens"] == 192
+
+
+def test_counts_reach_prometheus() -> None:
+    registry = CollectorRegistry()
+    counter = functools.partial(Counter, registry=registry)
+    metrics = KvasirConnector.build_prom_metrics(
+        config(Path("/none")), {Counter: counter}, ["engine"], {0: ["0"], 1: ["1"]}
+    )
+    metrics.observe({"loaded_tokens": 64, "load_seconds": 0.5}, 1)
+    metrics.observe({"loaded_tokens": 32}, 1)
+    name = "vllm:kvasir_loaded_tokens_total"
+    assert registry.get_sample_value(name, {"engine": "1"}) == 96
+    assert registry.get_sample_value(name, {"engine": "0"}) == 0
+    assert registry.get_sample_value("vllm:kvasir_load_seconds_total", {"engine": "1"}) == 0.5
+
+
+def test_stored_chunks_are_told_as_events(make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(100)
+    engine = make(model=model, events=True)
+    request = engine.add(Request("a", tokens))
+    engine.run()
+    told = sorted(engine.events, key=lambda event: tokens.index(event.token_ids[0]))
+    assert [e.token_ids for e in told] == [tokens[i : i + 32] for i in (0, 32, 64)]
+    assert [h for e in told for h in e.block_hashes] == request.block_hashes[:6]
+    assert [e.parent_block_hash for e in told] == [None, *request.block_hashes[1:5:2]]
+    assert {(e.block_size, e.medium, e.lora_name) for e in told} == {(BLOCK, "STORAGE", None)}
+    engine.events.clear()
+    engine.add(Request("b", tokens))
+    engine.run()
+    assert engine.events == []  # nothing new
+    deaf = make(model=new_model())
+    deaf.add(Request("c", tokens))
+    deaf.run()
+    assert deaf.events == []
+
+
+def test_decode_engine_waits_for_what_the_prefill_engine_promised(
+    node: Node, make: MakeEngine
+) -> None:
+    model, tokens = new_model(), prompt(200)
+    prefill, decode = make(model=model), make(model=model, prefill_wait_ms=60_000)
+    asked = Request("a", tokens, kv_transfer_params={"do_remote_decode": True})
+    promise = {"do_remote_prefill": True, "do_remote_decode": False, "kvasir_tokens": 192}
+    decode.add(Request("b", tokens, kv_transfer_params=promise))
+    for _ in range(50):  # long before the prefill engine has begun
+        decode.step()
+    assert decode.nones == 50
+    prefill.add(asked)
+    prefill.run()
+    assert asked.answered_params == promise
+    decode.run()
+    assert decode.loaded_tokens == 192
+    assert_nothing_leaked(node, prefill, decode)
+
+
+def test_promise_that_is_not_kept_ends(node: Node, make: MakeEngine) -> None:
+    engine = make(model=new_model(), prefill_wait_ms=50)
+    engine.add(Request("a", prompt(200), kv_transfer_params={"kvasir_tokens": 10**30}))
+    engine.run()
+    assert engine.finished == {"a"}
+    assert engine.loaded_tokens == 0
+    assert_nothing_leaked(node, engine)
+
+
+@pytest.mark.parametrize("params", ["x", [], {"kvasir_tokens": -1}, {"kvasir_tokens": True}])
+def test_strange_transfer_parameters_are_ignored(node: Node, make: MakeEngine, params: Any) -> None:
+    engine = make(model=new_model(), prefill_wait_ms=600_000)
+    request = engine.add(Request("a", prompt(200), kv_transfer_params=params))
+    engine.run()
+    assert engine.finished == {"a"}
+    assert request.answered_params is None
+    assert_nothing_leaked(node, engine)
+
+
+def test_nothing_from_before_a_reset_is_met_again(node: Node, make: MakeEngine) -> None:
+    model, tokens = new_model(), prompt(200)
+    engine, other = make(model=model), make(model=model)
+    engine.add(Request("a", tokens))
+    engine.run()
+    running = engine.add(Request("running", prompt(64), new_tokens=200))
+    step_until(engine, lambda: engine.stats.data["stored_chunks"] == 8)
+    assert running in engine.requests
+    assert engine.scheduler.reset_cache()
+    engine.wait_for_node()
+    engine.add(Request("b", tokens))
+    engine.run()
+    assert engine.loaded_tokens == 0
+    assert engine.stats.data["stored_chunks"] == 14  # those of b; none of the running one
+    engine.add(Request("c", tokens))
+    engine.run()
+    assert engine.loaded_tokens == 192
+    other.add(Request("d", tokens))
+    other.run()
+    assert other.loaded_tokens == 192
+    assert_nothing_leaked(node, engine, other)
 
 
 def test_reset_gives_back_what_waits(node: Node, make: MakeEngine) -> None:

@@ -8,6 +8,7 @@ every block that a request reads can be proven right. It asserts the rules that 
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import time
 from collections import Counter
@@ -40,6 +41,7 @@ def config(socket: Path, world: int = 1, rank: int = 0, mla: bool = False, **ext
         get_head_size=lambda: 4,
     )
     algorithm = extra.pop("algorithm", "sha256_cbor")
+    events = extra.pop("events", False)
     return SimpleNamespace(
         model_config=model,
         cache_config=SimpleNamespace(
@@ -50,6 +52,7 @@ def config(socket: Path, world: int = 1, rank: int = 0, mla: bool = False, **ext
             pipeline_parallel_size=extra.pop("pipeline", 1),
             rank=rank,
         ),
+        kv_events_config=SimpleNamespace(enable_kv_cache_events=events),
         kv_transfer_config=SimpleNamespace(
             kv_connector_extra_config={"socket": str(socket), "chunk_tokens": 32, **extra},
             kv_load_failure_policy="recompute",
@@ -97,7 +100,14 @@ class Pool:
 class Request:
     """One request. ``local`` leading tokens are found in the engine's own prefix cache."""
 
-    def __init__(self, name: str, tokens: list[int], local: int = 0, new_tokens: int = 1) -> None:
+    def __init__(
+        self,
+        name: str,
+        tokens: list[int],
+        local: int = 0,
+        new_tokens: int = 1,
+        kv_transfer_params: Any = None,
+    ) -> None:
         self.request_id = name
         self.tokens = list(tokens)
         self.local = local
@@ -106,6 +116,8 @@ class Request:
         self.num_computed_tokens = 0
         self.num_preemptions = 0
         self.skip_reading_prefix_cache = False
+        self.kv_transfer_params = kv_transfer_params
+        self.answered_params: dict[str, Any] | None = None
         self.block_ids: list[int] = []
         self.state = "waiting"
         self.was_scheduled = False
@@ -116,6 +128,10 @@ class Request:
     @property
     def num_tokens(self) -> int:
         return len(self.tokens)
+
+    @property
+    def all_token_ids(self) -> list[int]:
+        return self.tokens
 
     def hash_blocks(self) -> None:
         for i in range(len(self.block_hashes), len(self.tokens) // BLOCK):
@@ -138,6 +154,8 @@ class Engine:
         self.nones = 0
         self.loaded_tokens = 0
         self.computed_tokens = 0
+        self.stats = KvasirConnector.build_kv_connector_stats()
+        self.events: list[Any] = []
         self.reports: Counter[str] = Counter()
         self.received: Counter[str] = Counter()
         self.workers, self.tensors = [], []
@@ -322,6 +340,7 @@ class Engine:
             assert sent is None
             received.update(got or ())
             bad_blocks |= worker.get_block_ids_with_load_errors()
+            self._count(worker)
             own = pickle.loads(pickle.dumps(worker.build_connector_worker_meta()))
             report = own if report is None else report.aggregate(own) if own else report
             worker.clear_connector_metadata()
@@ -330,6 +349,8 @@ class Engine:
 
     def _update(self, received: set[str], bad_blocks: set[int], report: Any) -> None:
         self.scheduler.update_connector_output(SimpleNamespace(kv_connector_worker_meta=report))
+        self._count(self.scheduler)
+        self.events += self.scheduler.take_events()
         for name in received:
             request = self.loading.pop(name)  # a second report would kill the engine here
             self.received[name] += 1
@@ -348,6 +369,13 @@ class Engine:
             if good == 0:
                 self._free(request)
 
+    def _count(self, connector: KvasirConnector) -> None:
+        """Counts go through another process to where they are shown."""
+        stats = connector.get_kv_connector_stats()
+        if stats is not None:
+            data = json.loads(json.dumps(stats.data))
+            self.stats = self.stats.aggregate(connector.build_kv_connector_stats(data))
+
     def _advance(self, request: Request, count: int) -> None:
         self.computed_tokens += count
         request.num_computed_tokens += count
@@ -360,7 +388,10 @@ class Engine:
             return
         self.requests.remove(request)
         self.finished.add(request.request_id)
-        self.scheduler.request_finished_all_groups(request, (request.block_ids,))
+        is_delayed, request.answered_params = self.scheduler.request_finished_all_groups(
+            request, (request.block_ids,)
+        )
+        assert not is_delayed
         self._free(request)
 
     def _free(self, request: Request) -> None:

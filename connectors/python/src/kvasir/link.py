@@ -107,6 +107,14 @@ class NodeLink:
         ):
             session.client.close()
 
+    def register(self, request: SpaceRequest) -> None:
+        """Leaves the session; all later ones register this namespace."""
+        with self._changed:
+            self._request = request
+            session, self._session = self._session, None
+        if session is not None:
+            session.client.close()
+
     def close(self) -> None:
         """Takes leave of the node and ends the thread. May be called twice.
 
@@ -151,10 +159,13 @@ class NodeLink:
         return session
 
     def _keep(self, session: Session) -> None:
-        """Offers the session until it is lost."""
+        """Offers the session until it is lost, unless another namespace is wanted by now."""
         with self._changed:
-            self._session = session
-            self._changed.notify_all()
+            if session.space.request == self._request:
+                self._session = session
+                self._changed.notify_all()
+            else:
+                session.client.close()
         while not session.client.wait_closed(1.0):
             if self._is_closed:
                 session.client.goodbye()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 
 from kvasir.vllm.engine import (
+    BlockStored,
     KVConnectorBase_V1,
     KVConnectorHandshakeMetadata,
     KVConnectorMetadata,
@@ -20,6 +21,7 @@ from kvasir.vllm.engine import (
 from kvasir.vllm.messages import StepMetadata, WorkerReport
 from kvasir.vllm.scheduler import Scheduler
 from kvasir.vllm.settings import read_settings
+from kvasir.vllm.stats import KvasirPromMetrics, KvasirStats
 from kvasir.vllm.worker import Worker
 
 _LOG = logging.getLogger("kvasir")
@@ -194,11 +196,14 @@ class KvasirConnector(KVConnectorBase_V1, SupportsHMA):
     def request_finished(
         self, request: Any, block_ids: list[int]
     ) -> tuple[bool, dict[str, Any] | None]:
-        """Forgets the request; its blocks may be freed, those being stored are pinned."""
+        """Forgets the request; its blocks may be freed, those being stored are pinned.
+
+        A request of a prefill engine is answered with what the decode engine should be told.
+        """
         del block_ids
-        if self._scheduler is not None:
-            self._scheduler.on_finished(request)
-        return False, None
+        if self._scheduler is None:
+            return False, None
+        return False, self._scheduler.on_finished(request)
 
     def request_finished_all_groups(
         self, request: Any, block_ids: tuple[list[int], ...]
@@ -212,10 +217,39 @@ class KvasirConnector(KVConnectorBase_V1, SupportsHMA):
 
     @_harmless(lambda: False)
     def reset_cache(self) -> bool:
-        """Gives back what is held for requests that wait."""
+        """From here on nothing is met that was stored before."""
         if self._scheduler is not None:
             self._scheduler.reset()
         return True
+
+    @_harmless(tuple)
+    def take_events(self) -> Iterable[BlockStored]:
+        """What has been stored, for those who listen to the engine's KV events."""
+        return () if self._scheduler is None else self._scheduler.take_events()
+
+    # Both sides.
+
+    @_harmless(lambda: None)
+    def get_kv_connector_stats(self) -> KvasirStats | None:
+        """What this side has counted since the last call."""
+        side = self._worker or self._scheduler
+        return None if side is None else side.stats.take()
+
+    @classmethod
+    def build_kv_connector_stats(cls, data: dict[str, Any] | None = None) -> KvasirStats:
+        """Counts that come from another process."""
+        return KvasirStats(data=data or {})
+
+    @classmethod
+    def build_prom_metrics(
+        cls,
+        vllm_config: Any,
+        metric_types: Mapping[type, Any],
+        labelnames: Sequence[str],
+        per_engine_labelvalues: Mapping[int, Sequence[object]],
+    ) -> KvasirPromMetrics:
+        """Registers the counters with Prometheus, in the process that serves them."""
+        return KvasirPromMetrics(vllm_config, metric_types, labelnames, per_engine_labelvalues)
 
     @_harmless(lambda: None)
     def shutdown(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kvasir.acquisition import Acquisition
 from kvasir.vllm.messages import StepMetadata
+from kvasir.vllm.stats import KvasirStats
 
 
 @dataclass
@@ -27,9 +28,17 @@ class Loads:
     valid the whole time, the request may use its blocks. A lost connection is a failed load.
     """
 
-    def __init__(self, world: int) -> None:
-        """``world``: number of ranks."""
+    def __init__(self, world: int, block_tokens: int, stats: KvasirStats) -> None:
+        """Starts without loads.
+
+        Args:
+            world: number of ranks.
+            block_tokens: tokens per block.
+            stats: counts tokens.
+        """
         self._world = world
+        self._block_tokens = block_tokens
+        self._stats = stats
         self._loads: dict[int, _Load] = {}
 
     def __len__(self) -> int:
@@ -64,7 +73,10 @@ class Loads:
             if load.released is None or not load.released.done():
                 continue
             del self._loads[job]
-            if load.is_wanted and not self._counts(load):
+            tokens = len(load.block_ids) * self._block_tokens
+            counts = self._counts(load)
+            self._stats.add("loaded_tokens" if counts else "failed_load_tokens", tokens)
+            if load.is_wanted and not counts:
                 step.failed[load.request_id] = load.block_ids
             else:
                 step.loaded.append(load.request_id)

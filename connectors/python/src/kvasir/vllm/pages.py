@@ -49,7 +49,8 @@ class BlockPages:
         if not self._fragments:
             raise _refused("none", "layers=0")
         self.device = self._fragments[0].device
-        used = per_chunk * sum(fragment.shape[1] for fragment in self._fragments)
+        self.block_bytes = sum(fragment.shape[1] for fragment in self._fragments)
+        used = per_chunk * self.block_bytes
         self.cell_bytes = -(-used // CELL_ALIGN_BYTES) * CELL_ALIGN_BYTES
         self.layout = f"vllm/{per_chunk} blocks/{digest.hexdigest()}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from kvasir.errors import ConfigError
 from kvasir.hashes import hashes_of_blocks, run_of
 from kvasir.link import NodeLink
 from kvasir.protocol import HASH_BYTES, RUN_CHUNKS_MAX
-from kvasir.vllm.engine import engine_version
+from kvasir.vllm.engine import BlockStored, engine_version, maybe_convert_block_hash
 from kvasir.vllm.loads import Loads
 from kvasir.vllm.messages import (
     ChunkCopy,
@@ -24,9 +25,15 @@ from kvasir.vllm.messages import (
 )
 from kvasir.vllm.search import PrefixSearch
 from kvasir.vllm.settings import Settings
-from kvasir.vllm.stores import Stores
+from kvasir.vllm.stats import KvasirStats
+from kvasir.vllm.stores import NewChunk, Stores
 
 _LOG = logging.getLogger("kvasir")
+PROMISE = "kvasir_tokens"
+"""In ``kv_transfer_params``: leading tokens that a prefill engine has stored, or is storing."""
+
+_MEDIUM = "STORAGE"
+"""What KV events call everything behind the engine's own memory."""
 
 
 @dataclass
@@ -65,9 +72,11 @@ class Scheduler:
         """Does nothing yet: the workers' layout and the block pool are still to come."""
         self._settings = settings
         self._link: NodeLink | None = None
+        self._layout: WorkerLayout | None = None
         self._pool: Any = None
         self._stores: Stores | None = None
-        self._loads = Loads(settings.world)
+        self.stats = KvasirStats()
+        self._loads = Loads(settings.world, settings.block_tokens, self.stats)
         self._new_loads: list[Job] = []
         self._tracked: dict[str, _Tracked] = {}
         self._ids = itertools.count(1)
@@ -97,6 +106,7 @@ class Scheduler:
                 f"ranks={self._settings.world} identity={identity}; "
                 "start all processes with the same configuration and version"
             )
+        self._layout = good[0]
         self._link = NodeLink(
             self._settings.socket,
             "vllm",
@@ -199,12 +209,23 @@ class Scheduler:
             if not self._loads.on_ranks_done(job, ranks, is_bad) and self._stores is not None:
                 self._stores.on_ranks_done(job, ranks, is_bad)
 
-    def on_finished(self, request: Any) -> None:
-        """A request has ended, or was aborted."""
+    def on_finished(self, request: Any) -> dict[str, Any] | None:
+        """A request has ended, or was aborted; what to tell the engine that goes on with it."""
         tracked = self._tracked.pop(request.request_id, None)
         if tracked is not None and tracked.search is not None:
             tracked.search.cancel()
         self._loads.on_request_finished(request.request_id)
+        if tracked is None or not _params(request).get("do_remote_decode"):
+            return None
+        return {
+            "do_remote_decode": False,
+            "do_remote_prefill": True,
+            PROMISE: tracked.handled_chunks * self._settings.chunk_tokens,
+        }
+
+    def take_events(self) -> list[BlockStored]:
+        """The chunks stored since the last call, for the engine's KV events."""
+        return [] if self._stores is None else self._stores.take_events()
 
     @property
     def is_busy(self) -> bool:
@@ -212,10 +233,19 @@ class Scheduler:
         return bool(self._loads) or bool(self._stores)
 
     def reset(self) -> None:
-        """Gives back what is held for requests that have not begun to load."""
+        """Meets nothing again that was stored so far: the engine's weights may be others now.
+
+        The chunks stay where they are, for engines that were not reset. Requests under way store
+        no more, what they hold was begun before.
+        """
         for tracked in self._tracked.values():
+            tracked.is_lost = True
             if tracked.search is not None:
                 tracked.search.cancel()
+        if self._link is not None and self._layout is not None:
+            layout = self._layout
+            reset = uuid.uuid4().hex
+            self._link.register(self._settings.space(layout.layout, layout.cell_bytes, reset))
 
     def close(self) -> None:
         """Leaves the node."""
@@ -225,7 +255,11 @@ class Scheduler:
     def _begin(self) -> None:
         if self._link is not None and self._pool is not None and self._stores is None:
             self._stores = Stores(
-                self._link, self._pool, self._settings.world, lambda: next(self._ids)
+                self._link,
+                self._pool,
+                self._settings.world,
+                lambda: next(self._ids),
+                self.stats,
             )
 
     def _build_stores(self, output: Any, step: StepMetadata) -> None:
@@ -243,7 +277,12 @@ class Scheduler:
         session = None if self._link is None else self._link.session
         self._hash(tracked)
         if self._link is not None and session is not None and tracked.hashes:
-            tracked.search = PrefixSearch(self._link, session, tracked.hashes, self._settings)
+            promised = _promised_tokens(tracked.request)
+            tracked.search = PrefixSearch(
+                self._link, session, tracked.hashes, self._settings, promised
+            )
+            chunks = len(tracked.hashes) // HASH_BYTES
+            self.stats.add("asked_tokens", chunks * self._settings.chunk_tokens)
 
     def _hash(self, tracked: _Tracked) -> None:
         """Adds the hashes of chunks that have become complete."""
@@ -299,11 +338,46 @@ class Scheduler:
         self._stores.ask(
             session,
             run_of(tracked.hashes, self._settings.chunk_tokens, first, complete),
-            [
-                tracked.block_ids[i * per_chunk : (i + 1) * per_chunk]
-                for i in range(first, complete)
-            ],
+            [self._new_chunk(tracked, number) for number in range(first, complete)],
         )
+
+    def _new_chunk(self, tracked: _Tracked, number: int) -> NewChunk:
+        """The chunk at a position of the request."""
+        per_chunk, tokens = self._settings.blocks_per_chunk, self._settings.chunk_tokens
+        first, last = number * per_chunk, (number + 1) * per_chunk
+        block_ids = tracked.block_ids[first:last]
+        if not self._settings.has_events:
+            return NewChunk(block_ids, None)
+        request = tracked.request
+        hashes = [
+            maybe_convert_block_hash(h) for h in request.block_hashes[max(0, first - 1) : last]
+        ]
+        lora = getattr(request, "lora_request", None)
+        event = BlockStored(
+            block_hashes=hashes[-per_chunk:],
+            parent_block_hash=hashes[0] if first > 0 else None,
+            token_ids=list(request.all_token_ids[number * tokens : (number + 1) * tokens]),
+            block_size=self._settings.block_tokens,
+            lora_id=None,
+            medium=_MEDIUM,
+            lora_name=None if lora is None else lora.lora_name,
+        )
+        return NewChunk(block_ids, event)
+
+
+def _params(request: Any) -> dict[str, Any]:
+    """What the client of the engine sent with the request, to go from engine to engine."""
+    params = getattr(request, "kv_transfer_params", None)
+    return params if isinstance(params, dict) else {}
+
+
+def _promised_tokens(request: Any) -> int:
+    """Leading tokens that the prefill engine has stored, or is storing."""
+    tokens = _params(request).get(PROMISE, 0)
+    if type(tokens) is int and tokens >= 0:
+        return tokens
+    _LOG.warning("KVA-0575 not a number of tokens, ignored - %s=%r", PROMISE, tokens)
+    return 0
 
 
 def _preemptions(request: Any) -> int:

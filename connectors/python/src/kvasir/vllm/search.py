@@ -13,11 +13,21 @@ from kvasir.link import NodeLink, Session
 from kvasir.protocol import HASH_BYTES, RUN_CHUNKS_MAX, Found
 from kvasir.vllm.settings import Settings
 
+_ASK_AGAIN_S = 0.01
+"""Between two questions for chunks that were promised."""
+
 
 class PrefixSearch:
     """LOOKUP, then ACQUIRE of what was found. Owns the acquisition until it is taken."""
 
-    def __init__(self, link: NodeLink, session: Session, hashes: bytes, settings: Settings) -> None:
+    def __init__(
+        self,
+        link: NodeLink,
+        session: Session,
+        hashes: bytes,
+        settings: Settings,
+        promised_tokens: int = 0,
+    ) -> None:
         """Sends LOOKUP.
 
         Args:
@@ -25,18 +35,18 @@ class PrefixSearch:
             session: to ask.
             hashes: content hashes of all full chunks of the prompt; not empty.
             settings: limits.
+            promised_tokens: leading tokens that another engine is storing: waits for them.
         """
         self._link = link
         self._settings = settings
         self._hashes = hashes
         self._count = min(len(hashes) // HASH_BYTES, RUN_CHUNKS_MAX)
-        self._deadline = time.monotonic() + settings.lookup_wait_s
-        self._lookup: Future[Found] = session.client.lookup(
-            session.space, run_of(hashes, settings.chunk_tokens, 0, self._count)
-        )
+        self._promised = min(promised_tokens // settings.chunk_tokens, self._count)
+        self._promise_deadline = time.monotonic() + settings.prefill_wait_s
         self._acquisition: Acquisition | None = None
         self._is_over = False
         self.session: Final = session
+        self._asked, self._lookup = self._ask()
         self.first_chunk = 0
         """Index within the prompt of the first chunk of the acquisition."""
 
@@ -84,15 +94,26 @@ class PrefixSearch:
 
     def _found(self) -> int | None:
         """Leading chunks worth asking for, 0 after a failure; None while it is not known."""
+        now = time.monotonic()
         if not self._lookup.done():
-            return None if time.monotonic() < self._deadline else 0
+            return None if now < self._asked + self._settings.lookup_wait_s else 0
         error = self._lookup.exception()
         if isinstance(error, KvasirError):
             self._link.report(self.session, error)
             return 0
         found = self._lookup.result()
         # A partial answer says nothing of peers; ACQUIRE gives the index more time.
-        return self._count if found.partial else found.found
+        count = self._count if found.partial else found.found
+        if count < self._promised and now < self._promise_deadline:
+            if now >= self._asked + _ASK_AGAIN_S:
+                self._asked, self._lookup = self._ask()
+            return None
+        return count
+
+    def _ask(self) -> tuple[float, Future[Found]]:
+        """Sends LOOKUP; when, and the answer to come."""
+        run = run_of(self._hashes, self._settings.chunk_tokens, 0, self._count)
+        return time.monotonic(), self.session.client.lookup(self.session.space, run)
 
     def _end(self, tokens: int) -> int:
         if not self._is_over:

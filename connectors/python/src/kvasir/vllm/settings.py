@@ -26,6 +26,7 @@ _KEYS = {
     "chunk_tokens": int,
     "load_deadline_ms": int,
     "lookup_wait_ms": int,
+    "prefill_wait_ms": int,
     "trust_domain": str,
     "tenant_salt": str,
 }
@@ -42,6 +43,8 @@ class Settings:
         chunk_tokens: tokens per chunk, a multiple of it.
         load_deadline_s: longest wait for chunks to become resident.
         lookup_wait_s: longest wait for the answer to a lookup.
+        prefill_wait_s: longest wait for chunks that a prefill engine has promised.
+        has_events: does somebody listen to the engine's KV events?
         world: tensor-parallel ranks.
         rank: of this process.
         cells: parts of a chunk that differ between ranks; 1 if all ranks hold the same.
@@ -53,6 +56,8 @@ class Settings:
     chunk_tokens: int
     load_deadline_s: float
     lookup_wait_s: float
+    prefill_wait_s: float
+    has_events: bool
     world: int
     rank: int
     cells: int
@@ -72,13 +77,21 @@ class Settings:
         """Names the identity; scheduler and workers must have the same."""
         return self.identity.fingerprint().hex()
 
-    def space(self, layout: str, cell_bytes: int) -> SpaceRequest:
+    def space(self, layout: str, cell_bytes: int, reset: str | None = None) -> SpaceRequest:
         """What to register once the workers have told their layout.
+
+        Args:
+            layout: of the workers' blocks.
+            cell_bytes: of one rank in one chunk.
+            reset: names the last reset of the engine's cache; what was stored before is not met
+                again, and engines that were not part of it neither.
 
         Raises:
             ConfigError: a chunk is too large.
         """
         fields = {**vars(self.identity), "block_layout": layout}
+        if reset is not None:
+            fields["tenant_salt"] = f"{self.identity.tenant_salt or ''}/reset={reset}"
         return SpaceRequest(Namespace(**fields), self.chunk_tokens, self.cells * cell_bytes)
 
 
@@ -103,6 +116,7 @@ def read_settings(vllm_config: Any, kv_cache_config: Any) -> Settings:
         )
     _warn(vllm_config)
     world = int(parallel.tensor_parallel_size)
+    events = getattr(vllm_config, "kv_events_config", None)
     cells = 1 if vllm_config.model_config.use_mla else world
     return Settings(
         socket=Path(extra.get("socket") or _default_socket()),
@@ -110,6 +124,8 @@ def read_settings(vllm_config: Any, kv_cache_config: Any) -> Settings:
         chunk_tokens=chunk_tokens,
         load_deadline_s=extra.get("load_deadline_ms", 2000) / 1000,
         lookup_wait_s=extra.get("lookup_wait_ms", 100) / 1000,
+        prefill_wait_s=extra.get("prefill_wait_ms", 1000) / 1000,
+        has_events=bool(getattr(events, "enable_kv_cache_events", False)),
         world=world,
         rank=int(parallel.rank) % world,
         cells=cells,

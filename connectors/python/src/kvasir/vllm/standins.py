@@ -7,6 +7,8 @@ base class promises to a connector and nothing more.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -68,3 +70,45 @@ class KVConnectorBase_V1:  # noqa: N801 - the engine's name
     def build_connector_worker_meta(self) -> KVConnectorWorkerMetadata | None:
         """What this worker has to say after a step."""
         return None
+
+
+@dataclass
+class KVConnectorStats:
+    """What happened since the last report; ``data`` travels from process to process."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class KVConnectorPromMetrics:
+    """Keeps what is needed to make metrics in the engine's registry."""
+
+    def __init__(
+        self,
+        vllm_config: Any,
+        metric_types: Mapping[type, Any],
+        labelnames: Sequence[str],
+        per_engine_labelvalues: Mapping[int, Sequence[object]],
+    ) -> None:
+        del vllm_config
+        kinds = {kind.__name__: metric for kind, metric in metric_types.items()}
+        self._counter_cls = kinds["Counter"]
+        self._labelnames = labelnames
+        self.per_engine_labelvalues = per_engine_labelvalues
+
+
+@dataclass
+class BlockStored:
+    """An event for routers: these blocks can be had from a medium."""
+
+    block_hashes: list[bytes]
+    parent_block_hash: bytes | None
+    token_ids: list[int]
+    block_size: int
+    lora_id: int | None
+    medium: str | None
+    lora_name: str | None
+
+
+def maybe_convert_block_hash(block_hash: bytes) -> bytes:
+    """The form of a block hash in events."""
+    return block_hash

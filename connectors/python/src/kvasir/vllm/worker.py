@@ -10,10 +10,12 @@ import hashlib
 import logging
 import os
 import platform
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -25,8 +27,23 @@ from kvasir.vllm.engine import engine_version
 from kvasir.vllm.messages import Job, SessionInfo, StepMetadata, WorkerLayout, WorkerReport
 from kvasir.vllm.pages import BlockPages
 from kvasir.vllm.settings import Settings
+from kvasir.vllm.stats import KvasirStats
 
 _LOG = logging.getLogger("kvasir")
+
+
+class Copied(NamedTuple):
+    """A job that was done.
+
+    Attributes:
+        is_store: into the slab, not out of it.
+        size: bytes that this rank copied.
+        seconds: how long that took.
+    """
+
+    is_store: bool
+    size: int
+    seconds: float
 
 
 class Worker:
@@ -50,7 +67,8 @@ class Worker:
         self._mover = _Mover(settings, self._pages)
         self._session: SessionInfo | None = None
         self._step = StepMetadata()
-        self._running: dict[int, Future[bool]] = {}
+        self._running: dict[int, Future[Copied | None]] = {}
+        self.stats = KvasirStats()
         self.layout = WorkerLayout(settings.digest(), _layout(self._pages), self._pages.cell_bytes)
 
     def begin(self, step: StepMetadata) -> None:
@@ -79,11 +97,15 @@ class Worker:
         ended = {job: future for job, future in self._running.items() if future.done()}
         if not ended:
             return None
-        for job in ended:
+        for job, future in ended.items():
             del self._running[job]
+            if (copied := future.result()) is not None:
+                what = "store" if copied.is_store else "load"
+                self.stats.add(f"{what}_bytes", copied.size)
+                self.stats.add(f"{what}_seconds", copied.seconds)
         return WorkerReport(
             done=dict.fromkeys(ended, 1),
-            bad={job for job, future in ended.items() if not future.result()},
+            bad={job for job, future in ended.items() if future.result() is None},
         )
 
     def close(self) -> None:
@@ -107,8 +129,8 @@ class _Mover:
         """Connects ahead of the first job."""
         self._thread.submit(self._try_join, session)
 
-    def submit(self, job: Job, is_store: bool) -> Future[bool]:
-        """Does a job after what the engine has queued on its device so far; True if it is done."""
+    def submit(self, job: Job, is_store: bool) -> Future[Copied | None]:
+        """Does a job after what the engine has queued on its device so far; None if it failed."""
         event = None
         if self._stream is not None:
             event = torch.cuda.Event()
@@ -119,9 +141,10 @@ class _Mover:
         self._thread.submit(self._leave).result()
         self._thread.shutdown()
 
-    def _do(self, job: Job, is_store: bool, event: torch.cuda.Event | None) -> bool:
+    def _do(self, job: Job, is_store: bool, event: torch.cuda.Event | None) -> Copied | None:
         if is_store and self._settings.cell != self._settings.rank:
-            return True  # every rank holds the same: the first one stores it
+            return Copied(is_store, 0, 0.0)  # every rank holds the same: the first one stores it
+        begin = time.perf_counter()
         try:
             slab = self._slab(job.session)
             with self._after(event):
@@ -135,8 +158,9 @@ class _Mover:
                 self._stream.synchronize()
         except Exception as e:  # every job must end in a report
             _LOG.warning("KVA-0584 copy failed, computing instead - job=%d cause=%s", job.id, e)
-            return False
-        return True
+            return None
+        blocks = sum(len(copy.block_ids) for copy in job.copies)
+        return Copied(is_store, blocks * self._pages.block_bytes, time.perf_counter() - begin)
 
     def _after(self, event: torch.cuda.Event | None) -> AbstractContextManager[object]:
         if self._stream is None or event is None:
