@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def read_settings(vllm_config: Any, kv_cache_config: Any) -> Settings:
     extra = dict(vllm_config.kv_transfer_config.kv_connector_extra_config or {})
     parallel = vllm_config.parallel_config
     cache = vllm_config.cache_config
-    problems = _wrong_keys(extra) + _unsupported(vllm_config, kv_cache_config)
+    problems = wrong_settings(extra, _KEYS) + _unsupported(vllm_config, kv_cache_config)
     block_tokens = int(cache.block_size)
     chunk_tokens = int(extra.get("chunk_tokens", _default_chunk(block_tokens)))
     if chunk_tokens < 1 or chunk_tokens % block_tokens:
@@ -119,7 +120,7 @@ def read_settings(vllm_config: Any, kv_cache_config: Any) -> Settings:
     events = getattr(vllm_config, "kv_events_config", None)
     cells = 1 if vllm_config.model_config.use_mla else world
     return Settings(
-        socket=Path(extra.get("socket") or _default_socket()),
+        socket=Path(extra.get("socket") or default_socket()),
         block_tokens=block_tokens,
         chunk_tokens=chunk_tokens,
         load_deadline_s=extra.get("load_deadline_ms", 2000) / 1000,
@@ -180,9 +181,10 @@ def _unsupported(vllm_config: Any, kv_cache_config: Any) -> list[str]:
     return problems
 
 
-def _wrong_keys(extra: dict[str, Any]) -> list[str]:
-    problems = [f"{key}={value!r} (unknown)" for key, value in extra.items() if key not in _KEYS]
-    for key, kind in _KEYS.items():
+def wrong_settings(extra: Mapping[str, Any], kinds: Mapping[str, type]) -> list[str]:
+    """What is wrong with settings whose kinds are known; numbers must be at least 1."""
+    problems = [f"{key}={value!r} (unknown)" for key, value in extra.items() if key not in kinds]
+    for key, kind in kinds.items():
         value = extra.get(key)
         if value is not None and type(value) is not kind:
             problems.append(f"{key}={value!r} (must be {kind.__name__})")
@@ -223,5 +225,6 @@ def _default_chunk(block_tokens: int) -> int:
     return max(1, _CHUNK_TOKENS // block_tokens) * block_tokens
 
 
-def _default_socket() -> str:
+def default_socket() -> str:
+    """The socket of the node on this host that nobody has named."""
     return os.environ.get("KVASIR_ENGINE_SOCKET") or f"/tmp/kvasir-{os.geteuid()}/node/engine.sock"

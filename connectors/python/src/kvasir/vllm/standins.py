@@ -112,3 +112,43 @@ class BlockStored:
 def maybe_convert_block_hash(block_hash: bytes) -> bytes:
     """The form of a block hash in events."""
     return block_hash
+
+
+class LookupResult(enum.Enum):
+    """What a tier says of a key."""
+
+    MISS = 0
+    HIT = 1
+    HIT_PENDING = 2
+    RETRY = 3
+
+
+class Medium(enum.Enum):
+    """What a tier's bytes lie on."""
+
+    CPU = "CPU"
+    STORAGE = "STORAGE"
+
+
+@dataclass
+class RequestOffloadingContext:
+    """What a tier wishes for a request."""
+
+
+@dataclass
+class JobResult:
+    """A transfer that is over; ``successful_keys`` names those of a load that came in part."""
+
+    job_id: int
+    success: bool
+    successful_keys: Sequence[bytes] | None = None
+    transfer_time: float | None = None
+
+
+class SecondaryTierManager:
+    """Keeps what a tier is made with."""
+
+    def __init__(self, offloading_spec: Any, primary_kv_view: memoryview, tier_type: str) -> None:
+        self._offloading_spec = offloading_spec
+        self._primary_kv_view = primary_kv_view
+        self.tier_type = tier_type
