@@ -20,6 +20,7 @@ import java.util.concurrent.TimeoutException;
 public final class LocalNode {
   private static final String READY = "READY ";
   private static final int LOG_LINES = 5;
+  private static final Duration STATS_TIMEOUT = Duration.ofSeconds(20);
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
   private final Process process;
@@ -71,10 +72,10 @@ public final class LocalNode {
   /**
    * The node's counters ({@code docs/reference/stats.md}).
    *
-   * @throws IOException if it does not answer within two seconds
+   * @throws IOException if it does not answer in time
    */
   public JsonNode stats() throws IOException {
-    return MAPPER.readTree(NodeProbe.stats(engineSocket(), Duration.ofSeconds(2)));
+    return MAPPER.readTree(NodeProbe.stats(engineSocket(), STATS_TIMEOUT));
   }
 
   /** Kills the process at once, as {@code kill -9} does. */

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 class ThreeNodesTest {
   private static final int CHUNK_BYTES = 256 << 10;
   private static final int CHUNKS = 12;
-  private static final Duration CONVERGENCE = Duration.ofSeconds(20);
+  private static final Duration CONVERGENCE = Duration.ofMinutes(2);
 
   private static LocalCluster cluster;
 
@@ -64,12 +64,14 @@ class ThreeNodesTest {
       assertEquals(CHUNKS, found.found());
       assertEquals(0, found.local());
       assertEquals((long) CHUNKS * CHUNK_BYTES, found.peerBytes());
-      assertEquals(new TestEngine.Load(0, CHUNKS, EndReason.MISSING), reader.load(1, CHUNKS + 3));
+      assertEquals(
+          new TestEngine.Load(0, CHUNKS, EndReason.MISSING), loadAll(reader, 1, CHUNKS + 3));
       assertEquals(new TestEngine.Load(CHUNKS, 0, EndReason.COMPLETE), reader.load(1, CHUNKS));
       // A local head, a remote tail.
       third.store(1, 4, true);
       awaitFound(third, 1);
-      assertEquals(new TestEngine.Load(4, CHUNKS - 4, EndReason.COMPLETE), third.load(1, CHUNKS));
+      assertEquals(
+          new TestEngine.Load(4, CHUNKS - 4, EndReason.COMPLETE), loadAll(third, 1, CHUNKS));
       assertEquals(corruptBefore, stats(1).path("cache").path("corruptions").asLong());
       assertEquals((long) CHUNKS * CHUNK_BYTES, bytesPulled(1) - pulledBefore);
     }
@@ -87,10 +89,9 @@ class ThreeNodesTest {
         writer.store(prompt, CHUNKS, true);
         awaitFound(one, prompt);
         final CompletableFuture<TestEngine.Load> first =
-            CompletableFuture.supplyAsync(() -> one.load(prompt, CHUNKS));
-        final TestEngine.Load second = other.load(prompt, CHUNKS);
-        assertEquals(CHUNKS, first.get(20, TimeUnit.SECONDS).chunks());
-        assertEquals(CHUNKS, second.chunks());
+            CompletableFuture.supplyAsync(() -> loadAll(one, prompt, CHUNKS));
+        loadAll(other, prompt, CHUNKS);
+        first.get(CONVERGENCE.toSeconds(), TimeUnit.SECONDS);
       }
     }
     assertEquals((long) prompts * CHUNKS * CHUNK_BYTES, bytesPulled(1) - pulledBefore);
@@ -104,7 +105,7 @@ class ThreeNodesTest {
       writer.store(1, CHUNKS, true);
       writer.store(2, CHUNKS, true);
       awaitFound(second, 1);
-      assertEquals(CHUNKS, second.load(1, CHUNKS).peer());
+      assertEquals(CHUNKS, loadAll(second, 1, CHUNKS).peer());
       awaitIndexed(1);
       awaitFound(reader, 1);
       awaitFound(reader, 2);
@@ -116,10 +117,11 @@ class ThreeNodesTest {
         System.out.println("prompt " + prompt + " after the kill: " + load + ", ms=" + millis);
         assertTrue(prompt == 1 || load.chunks() == 0, load.toString());
       }
+      loadAll(reader, 1, CHUNKS);
       // The others go on without it.
       reader.store(3, CHUNKS, true);
       awaitFound(second, 3);
-      assertEquals(CHUNKS, second.load(3, CHUNKS).peer());
+      assertEquals(CHUNKS, loadAll(second, 3, CHUNKS).peer());
     }
     cluster.restart(0);
     cluster.awaitMembers(Duration.ofSeconds(60));
@@ -127,7 +129,7 @@ class ThreeNodesTest {
         TestEngine reader = engine(2, "kill")) {
       assertEquals(CHUNKS, writer.load(2, CHUNKS).local());
       awaitFound(reader, 2);
-      assertEquals(CHUNKS, reader.load(2, CHUNKS).peer());
+      assertEquals(CHUNKS, loadAll(reader, 2, CHUNKS).peer());
     }
   }
 
@@ -155,7 +157,7 @@ class ThreeNodesTest {
         TestEngine reader = engine(0, "stopped")) {
       assertEquals(CHUNKS, writer.load(1, CHUNKS).local());
       awaitFound(reader, 1);
-      assertEquals(CHUNKS, reader.load(1, CHUNKS).peer());
+      assertEquals(CHUNKS, loadAll(reader, 1, CHUNKS).peer());
     }
     assertTrue(cluster.node(2).isAlive());
   }
@@ -189,7 +191,6 @@ class ThreeNodesTest {
     cluster.restart(0);
     cluster.awaitMembers(Duration.ofSeconds(60));
     try (TestEngine reader = engine(1, "lost")) {
-      assertEquals(0, reader.load(1, CHUNKS).chunks());
       awaitNotFound(reader, 1);
     }
   }
@@ -203,9 +204,12 @@ class ThreeNodesTest {
       awaitFound(reader, 1);
       damage(Path.of(cluster.node(0).info().slabDir()));
       // TestEngine checks every byte of what it gets.
-      final TestEngine.Load load = reader.load(1, CHUNKS);
-      assertTrue(load.chunks() < CHUNKS, load.toString());
-      assertTrue(stats(1).path("cache").path("corruptPulls").asLong() > corruptBefore);
+      final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
+      do {
+        assertTrue(System.nanoTime() - deadlineNs < 0, "nothing was pulled");
+        final TestEngine.Load load = reader.load(1, CHUNKS);
+        assertTrue(load.chunks() < CHUNKS, load.toString());
+      } while (stats(1).path("cache").path("corruptPulls").asLong() == corruptBefore);
       awaitNotFound(reader, 1);
     } finally {
       // Every chunk of this node is damaged now: the next test shall not meet them.
@@ -232,6 +236,24 @@ class ThreeNodesTest {
     }
   }
 
+  /**
+   * Loads until all chunks of a prompt have come: a load ends where the index does not answer in
+   * time. Answers what the first found in the slab, and all that came from other nodes.
+   */
+  private static TestEngine.Load loadAll(
+      final TestEngine engine, final long prompt, final int wanted) {
+    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
+    TestEngine.Load load = engine.load(prompt, wanted);
+    final int local = load.local();
+    int peer = load.peer();
+    while (load.chunks() < CHUNKS) {
+      assertTrue(System.nanoTime() - deadlineNs < 0, "not loaded in time: " + load);
+      load = engine.load(prompt, wanted);
+      peer += load.peer();
+    }
+    return new TestEngine.Load(local, peer, load.reason());
+  }
+
   private static void awaitFound(final TestEngine engine, final long prompt) throws Exception {
     final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
     while (engine.lookup(prompt, CHUNKS).found() < CHUNKS) {
@@ -240,10 +262,12 @@ class ThreeNodesTest {
     }
   }
 
+  /** A load finds out that the index is wrong, and repairs it. */
   private static void awaitNotFound(final TestEngine engine, final long prompt) throws Exception {
     final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
     while (engine.lookup(prompt, CHUNKS).found() == CHUNKS) {
       assertTrue(System.nanoTime() - deadlineNs < 0, "still found");
+      assertEquals(0, engine.load(prompt, CHUNKS).chunks());
       Thread.sleep(10);
     }
   }
