@@ -42,7 +42,7 @@ final class IndexForeigner {
         ignite
             .<byte[], byte[]>cache(IgniteSettings.CACHE)
             .invokeAsync(key, new ForeignClass())
-            .get(10, TimeUnit.SECONDS);
+            .get(60, TimeUnit.SECONDS);
         System.out.println("RAN");
       } catch (final IgniteException | CacheException e) {
         System.out.println("REFUSED " + reasons(e));
