@@ -42,7 +42,7 @@ import org.agrona.concurrent.SystemNanoClock;
  * </pre>
  */
 public final class KvasirNode implements AutoCloseable {
-  private static final Duration QUARANTINE_GRACE = Duration.ofSeconds(2);
+  static final Duration QUARANTINE_GRACE = Duration.ofSeconds(2);
 
   private final Deque<AutoCloseable> closers = new ArrayDeque<>();
   private final NodeAgent agent;
