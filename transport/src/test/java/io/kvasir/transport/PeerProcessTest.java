@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 import org.agrona.IoUtil;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -28,24 +30,40 @@ final class PeerProcessTest {
     peers.close();
   }
 
-  private static TestPull begin(Peers.Peer reader, String endpoint, int length) {
-    PullChunk chunk = new PullChunk(Payload.key(0), 1, reader.memory(length), length, 0, 0);
+  private static TestPull begin(Peers.Peer reader, String endpoint, MemorySegment destination) {
+    PullChunk chunk =
+        new PullChunk(Payload.key(0), 1, destination, (int) destination.byteSize(), 0, 0);
     return TestPull.of(chunk).start(reader.transport, 2, endpoint);
   }
 
   private static void awaitFirstBytes(Peers.Peer reader) {
-    long before = reader.transport.stats().bytesReceived();
-    Peers.await(() -> "first bytes", () -> reader.transport.stats().bytesReceived() > before);
+    Peers.await(() -> "first bytes", () -> reader.transport.stats().bytesReceived() > 0);
+  }
+
+  private static void awaitPulled(Peers.Peer reader, String endpoint, int length) {
+    MemorySegment destination = reader.memory(length);
+    Peers.await(
+        () -> "the peer serves again " + reader.transport.stats(),
+        Duration.ofSeconds(60),
+        () -> {
+          LockSupport.parkNanos(5_000_000);
+          try {
+            return begin(reader, endpoint, destination).await().outcome(0).failure() == null;
+          } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+          }
+        });
   }
 
   @Test
   void shouldFailInTimeWhenTheHolderIsKilledAndGoOnWhenItIsBack() throws Exception {
-    Peers.Peer reader = peers.start(1);
+    DataGate gate = new DataGate();
+    Peers.Peer reader = peers.start(1, Peers::shortSilence, gate.inReader());
     PeerMain.Child killed = PeerMain.Child.start(2, childDirectory, 0, 1, LENGTH);
     TestPull pull;
     long killedNs;
     try {
-      pull = begin(reader, killed.endpoint, LENGTH);
+      pull = begin(reader, killed.endpoint, reader.memory(LENGTH));
       awaitFirstBytes(reader);
     } finally {
       killed.process.destroyForcibly().onExit().join();
@@ -60,26 +78,19 @@ final class PeerProcessTest {
     assertEquals(
         -1, Payload.mismatch(Payload.key(0), 7, pull.memory(0), outcome.bytesReached() & ~7));
 
+    gate.open();
     // Same node, same address, same directory with the files of the killed driver.
     try (PeerMain.Child back = PeerMain.Child.start(2, childDirectory, killed.port(), 1, 1 << 20)) {
-      Peers.await(
-          () -> "the restarted peer serves " + reader.transport.stats(),
-          Duration.ofSeconds(30),
-          () -> {
-            try {
-              return begin(reader, back.endpoint, 1 << 20).await().outcome(0).failure() == null;
-            } catch (InterruptedException e) {
-              throw new IllegalStateException(e);
-            }
-          });
+      awaitPulled(reader, back.endpoint, 1 << 20);
     }
   }
 
   @Test
   void shouldWriteNothingWhenAStoppedHolderComesBack() throws Exception {
-    Peers.Peer reader = peers.start(1);
+    DataGate gate = new DataGate();
+    Peers.Peer reader = peers.start(1, Peers::shortSilence, gate.inReader());
     try (PeerMain.Child child = PeerMain.Child.start(2, childDirectory, 0, 1, LENGTH)) {
-      TestPull pull = begin(reader, child.endpoint, LENGTH);
+      TestPull pull = begin(reader, child.endpoint, reader.memory(LENGTH));
       awaitFirstBytes(reader);
       child.signal("STOP");
       try {
@@ -87,21 +98,14 @@ final class PeerProcessTest {
         assertNotEquals(LENGTH, pull.outcome(0).bytesReached());
         pull.memory(0).fill((byte) 0x5A);
         // While it is silent nobody waits for it again.
-        TestPull next = begin(reader, child.endpoint, LENGTH).await();
+        TestPull next = begin(reader, child.endpoint, reader.memory(LENGTH)).await();
         assertEquals(PullFailure.SILENT, next.outcome(0).failure());
         assertEquals(0, next.outcome(0).bytesReached());
       } finally {
+        gate.open();
         child.signal("CONT");
       }
-      Peers.await(
-          () -> "the holder serves again " + reader.transport.stats(),
-          () -> {
-            try {
-              return begin(reader, child.endpoint, LENGTH).await().outcome(0).failure() == null;
-            } catch (InterruptedException e) {
-              throw new IllegalStateException(e);
-            }
-          });
+      awaitPulled(reader, child.endpoint, LENGTH);
       long words = LENGTH / 8;
       for (long i = 0; i < words; i++) {
         assertEquals(

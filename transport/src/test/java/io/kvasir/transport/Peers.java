@@ -40,7 +40,14 @@ final class Peers implements AutoCloseable {
   TransportConfig.Builder config(long nodeId) {
     return TransportConfig.builder(nodeId, CLUSTER, directory.resolve("aeron-" + nodeId))
         .termBytes(512 * 1024)
-        .windowBytes(256 * 1024);
+        .windowBytes(256 * 1024)
+        // Nobody is silent here, but a busy machine may keep a peer waiting.
+        .liveness(Duration.ofMillis(100), Duration.ofSeconds(5), Duration.ofSeconds(20));
+  }
+
+  /** For tests of silence: limits as short as the defaults. */
+  static TransportConfig.Builder shortSilence(TransportConfig.Builder config) {
+    return config.liveness(Duration.ofMillis(100), Duration.ofMillis(700), Duration.ofSeconds(5));
   }
 
   Peer start(long nodeId) {

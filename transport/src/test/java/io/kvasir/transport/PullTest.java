@@ -153,7 +153,8 @@ final class PullTest {
 
   @Test
   void shouldResumeAtAnotherHolderOfTheSameVersion() throws InterruptedException {
-    Peers.Peer reader = peers.start(1);
+    DataGate gate = new DataGate();
+    Peers.Peer reader = peers.start(1, b -> b, gate.inReader());
     Peers.Peer first = peers.start(2);
     Peers.Peer second = peers.start(3);
     int length = 32 << 20;
@@ -168,6 +169,7 @@ final class PullTest {
     int reached = outcome.bytesReached();
     assertTrue(reached > 0 && reached < length, "reached=" + reached);
     assertEquals(VERSION, outcome.version());
+    gate.open();
     PullChunk rest = new PullChunk(key, 1, begun.memory(0), length, VERSION, reached);
     TestPull.of(rest).start(reader.transport, 3, second.endpoint()).await().assertReceived(0);
     assertEquals(length - reached, second.transport.stats().bytesSent());
@@ -175,7 +177,8 @@ final class PullTest {
 
   @Test
   void shouldWriteNothingAfterCancel() throws InterruptedException {
-    Peers.Peer reader = peers.start(1);
+    DataGate gate = new DataGate();
+    Peers.Peer reader = peers.start(1, b -> b, gate.inReader());
     Peers.Peer holder = peers.start(2);
     int length = 32 << 20;
     ChunkKey key = Payload.key(1);
@@ -188,6 +191,7 @@ final class PullTest {
     reader.transport.cancel(pull.id);
     assertEquals(PullFailure.CANCELLED, pull.await().outcome(0).failure());
     pull.memory(0).fill((byte) 0xA5);
+    gate.open();
     holder.awaitNoPins();
     // A later pull on the same stream arrives behind everything that was still under way.
     TestPull.of(chunk(reader, small, 1_000))
@@ -204,7 +208,7 @@ final class PullTest {
 
   @Test
   void shouldFailAtTheDeadlineWhenTheHolderDoesNotAnswer() throws InterruptedException {
-    Peers.Peer reader = peers.start(1);
+    Peers.Peer reader = peers.start(1, Peers::shortSilence, context -> {});
     Peers.Peer holder = peers.start(2);
     ChunkKey key = Payload.key(1);
     holder.source.add(key, VERSION, 1_000);
@@ -221,7 +225,8 @@ final class PullTest {
   @Test
   void shouldTakeNoMoreThanTheLimits() throws InterruptedException {
     Peers.Peer reader = peers.start(1, b -> b.limits(3, 1, 4), context -> {});
-    Peers.Peer holder = peers.start(2, b -> b.limits(1, 2, 4), context -> {});
+    Peers.Peer holder = peers.start(2, b -> b.limits(1, 3, 4), context -> {});
+    Peers.Peer late = peers.start(3);
     ChunkKey key = Payload.key(1);
     holder.source.add(key, VERSION, 1_000);
     holder.source.isHoldingBack = true;
@@ -234,10 +239,14 @@ final class PullTest {
         reader.transport.pull(
             TestPull.of(chunk(reader, key, 1_000))
                 .request(2, holder.endpoint(), Duration.ofSeconds(9))));
-    assertEquals(PullFailure.OVERLOADED, pulls[2].await().outcome(0).failure());
+    Peers.await(() -> "serves", () -> holder.transport.stats().servesInFlight() == pulls.length);
+    TestPull refused =
+        TestPull.of(chunk(late, key, 1_000)).start(late.transport, 2, holder.endpoint());
+    assertEquals(PullFailure.OVERLOADED, refused.await().outcome(0).failure());
     holder.source.isHoldingBack = false;
-    pulls[0].await().assertReceived(0);
-    pulls[1].await().assertReceived(0);
+    for (TestPull pull : pulls) {
+      pull.await().assertReceived(0);
+    }
   }
 
   @Test

@@ -92,7 +92,7 @@ final class SessionTest {
 
   @Test
   void shouldFailWithinTheSilenceLimitWhenNobodyAnswers() throws Exception {
-    Peers.Peer reader = peers.start(1);
+    Peers.Peer reader = peers.start(1, Peers::shortSilence, context -> {});
     try (DatagramSocket deaf =
         new DatagramSocket(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))) {
       String endpoint = "127.0.0.1:" + deaf.getLocalPort();

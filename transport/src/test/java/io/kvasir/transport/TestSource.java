@@ -8,6 +8,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A holder with chunks in plain off-heap memory; answers from a thread of its own and counts pins.
@@ -40,7 +41,7 @@ final class TestSource implements ChunkSource, AutoCloseable {
   private void answer(ServeRequest request) {
     for (int i = 0; i < request.size(); i++) {
       while (isHoldingBack) {
-        Thread.onSpinWait();
+        LockSupport.parkNanos(1_000_000);
       }
       Chunk chunk = chunks.get(request.key(i));
       if (chunk == null) {
