@@ -105,10 +105,14 @@ class StoreCostTest {
         reserveNs = fill(fixture, store, owner, keys);
       }
       ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-      long allocated = 0;
+      long allocated = Long.MAX_VALUE;
       long ns = Long.MAX_VALUE;
       int rounds = 30;
-      for (int round = 0; round < rounds; round++) {
+      // The compilers may take longer than that on a busy machine.
+      long limitNs = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+      for (int round = 0;
+          round < rounds || (allocated >= chunks && System.nanoTime() - limitNs < 0);
+          round++) {
         long beforeBytes = threads.getCurrentThreadAllocatedBytes();
         long beforeNs = System.nanoTime();
         for (int i = 0; i < chunks; i++) {
