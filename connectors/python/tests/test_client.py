@@ -56,7 +56,7 @@ def test_run_ends_at_the_first_missing_chunk(client: Client) -> None:
     store(client, space, Run(0, run.anchor, run.hashes[:64]), b"x")
 
     assert client.lookup(space, run).result().found == 2
-    acquisition = client.acquire(space, run, 0.2)
+    acquisition = client.acquire(space, run, 5.0)
     assert len(list(acquisition)) == 2
     assert acquisition.is_done
     assert acquisition.end_reason == EndReason.MISSING

@@ -55,11 +55,19 @@ def make(node: Node) -> Iterator[MakeStorage]:
             tp_size=2,
             is_mla_model=mla,
             model_name=model,
-            extra_config={"interface_v1": 1, "socket": str(socket or node.socket), **extra},
+            extra_config={
+                "interface_v1": 1,
+                "socket": str(socket or node.socket),
+                "load_deadline_ms": 20_000,
+                **extra,
+            },
         )
         storage, pool = KvasirStorage(config, {}), HostPool(16)
         made.append(storage)
         storage.register_mem_pool_host(pool)
+        if socket is None:
+            assert storage._link is not None
+            assert storage._link.wait(30.0) is not None
         return storage, pool
 
     yield make_one

@@ -113,7 +113,7 @@ def test_generation_is_the_same_with_the_cache(model: Any, node: Node) -> None:
         cache.generate(longer, **options)
         assert cache.load(longer).get_seq_length() == 768
     with Client(node.socket, new_identity()) as client:
-        assert client.stats().result()["store"]["pinned"] == 0
+        wait_until(lambda: client.stats().result()["store"]["pinned"] == 0, what="no pins")
 
 
 def test_generation_goes_on_when_the_node_is_killed(model: Any) -> None:

@@ -54,7 +54,13 @@ def config(socket: Path, world: int = 1, rank: int = 0, mla: bool = False, **ext
         ),
         kv_events_config=SimpleNamespace(enable_kv_cache_events=events),
         kv_transfer_config=SimpleNamespace(
-            kv_connector_extra_config={"socket": str(socket), "chunk_tokens": 32, **extra},
+            kv_connector_extra_config={
+                "socket": str(socket),
+                "chunk_tokens": 32,
+                "lookup_wait_ms": 30_000,
+                "load_deadline_ms": 30_000,
+                **extra,
+            },
             kv_load_failure_policy="recompute",
         ),
     )
