@@ -59,11 +59,11 @@ class EngineSocketFuzzTest {
       final JsonNode stats = settledStats(socket);
       System.out.println("frames " + frames + " engines " + stats.path("engines"));
       assertEquals(0, stats.path("engines").path("internalErrors").asInt(), "internal errors");
-      assertTrue(stats.path("engines").path("malformedFrames").asInt() > FRAMES / 20);
+      assertTrue(stats.path("engines").path("malformedFrames").asInt() > FRAMES / 50);
       assertEquals(0, stats.path("store").path("pinned").asInt());
       assertEquals(0, stats.path("store").path("reserved").asInt());
       assertEquals(0, stats.path("peers").path("acquiresUnfinished").asInt());
-      assertTrue(openFiles() <= filesBefore + 2, "files before=" + filesBefore + " " + openFiles());
+      awaitFilesClosed(filesBefore);
       node.assertValid();
       try (TestEngine engine = TestEngine.connect(socket, "after", CHUNK_BYTES)) {
         engine.store(1, 8, false);
@@ -236,6 +236,15 @@ class EngineSocketFuzzTest {
         return stats;
       }
       assertTrue(System.nanoTime() - deadlineNs < 0, "not settled: " + stats);
+      Thread.sleep(20);
+    }
+  }
+
+  private static void awaitFilesClosed(final int filesBefore) throws Exception {
+    final long deadlineNs = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (openFiles() > filesBefore + 2) {
+      assertTrue(
+          System.nanoTime() - deadlineNs < 0, "files before=" + filesBefore + " " + openFiles());
       Thread.sleep(20);
     }
   }

@@ -7,6 +7,7 @@ import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -50,8 +51,8 @@ final class IgniteNoise {
       socket.setSoTimeout(CLOSE_MILLIS_MAX);
       try {
         socket.connect(new InetSocketAddress(address, port), CLOSE_MILLIS_MAX);
-      } catch (final ConnectException _) {
-        // Ignite starts anew; the test asks afterwards whether the node serves.
+      } catch (final ConnectException | SocketTimeoutException _) {
+        // Ignite starts anew, or is slow; the test asks afterwards whether the node serves.
         LockSupport.parkNanos(REFUSED_PAUSE_NS);
         return 0;
       }
