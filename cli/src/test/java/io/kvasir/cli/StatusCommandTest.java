@@ -14,6 +14,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -34,22 +35,32 @@ class StatusCommandTest {
         LocalCluster.builder().nodes(1).slabBytes(SLAB_BYTES).directory(folder).start()) {
       NodeInfo info = cluster.node(0).info();
 
-      Output table = Output.of("status", "--run-dir", info.runDir());
-      assertEquals(0, table.exitCode(), table.err());
+      Output table = answered("status", "--run-dir", info.runDir());
       assertTrue(table.out().contains(info.nodeId()), table.out());
       assertTrue(table.out().contains("16.0 MiB"), table.out());
 
       Path file = folder.resolve("status.json");
       Output both =
-          Output.of(
+          answered(
               "status", "--run-dir", cluster.directory().toString(), "--json", file.toString());
-      assertEquals(0, both.exitCode(), both.err());
+      assertEquals("", both.err());
       assertDescribes(info, MAPPER.readTree(Files.readString(file)));
 
       cluster.node(0).kill();
       assertRefused("KVA-0134", "pid=" + info.pid(), Path.of(info.runDir()));
       assertRefused("KVA-0134", "pid=" + info.pid(), cluster.directory());
     }
+  }
+
+  /** It gives a node two seconds, which on a busy machine may be too few: asks again. */
+  private static Output answered(String... arguments) {
+    long deadlineNs = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    Output output = Output.of(arguments);
+    while (output.exitCode() != 0) {
+      assertTrue(System.nanoTime() - deadlineNs < 0, output.err());
+      output = Output.of(arguments);
+    }
+    return output;
   }
 
   private static void assertDescribes(NodeInfo info, JsonNode status) {
