@@ -7,10 +7,12 @@ which pulls it. Progress goes to standard error, the result as one line of JSON 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import select
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -19,8 +21,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -34,16 +36,21 @@ NEW_TOKENS = 128
 ROUNDS = 5
 MODEL_ID = "demo-llama"
 _START_LIMIT_S = 120.0
-_INDEX_LIMIT_S = 10.0
+_STOP_LIMIT_S = 30.0
+_INDEX_LIMIT_S = 60.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoNode:
-    """A node process with directories of its own, which are removed at the end."""
+    """A node process with directories of its own."""
 
-    def __init__(self, launcher: Path, name: str, seed: str = "") -> None:
+    def __init__(
+        self, left: contextlib.ExitStack, launcher: Path, name: str, seed: str = ""
+    ) -> None:
         """Starts the node and waits until it serves.
 
         Args:
+            left: stops the node and removes what it leaves.
             launcher: the ``kvasir`` command.
             name: the node's name.
             seed: discovery endpoint of another node.
@@ -51,12 +58,11 @@ class DemoNode:
         Raises:
             RuntimeError: it does not start.
         """
-        self._directory = Path(tempfile.mkdtemp(prefix="kvasir-demo-"))
-        self._slab = Path(tempfile.mkdtemp(prefix="kvasir-demo-", dir=_memory_directory()))
+        self._directory = _new_directory(left, None)
         settings = {
             "node.name": name,
             "node.run-dir": self._directory / "run",
-            "store.slab-dir": self._slab,
+            "store.slab-dir": _new_directory(left, _memory_directory()),
             "store.slab-bytes": "1GiB",
             "cluster.discovery-port": 0,
             "cluster.communication-port": 0,
@@ -71,37 +77,20 @@ class DemoNode:
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
-        try:
-            ready = self._await_ready()
-        except BaseException:
-            self.close()
-            raise
+        left.callback(self._stop)
+        ready = self._await_ready()
         self.socket = Path(ready["engineSocket"])
         self.discovery = f"127.0.0.1:{ready['discoveryPort']}"
 
-    def close(self) -> None:
-        """Stops the node and removes what it left."""
+    def _stop(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
         try:
-            self._process.wait(30.0)
+            self._process.wait(_STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self._slab, ignore_errors=True)
-        shutil.rmtree(self._directory, ignore_errors=True)
-
-    def __enter__(self) -> DemoNode:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _await_ready(self) -> dict[str, Any]:
         stream = self._process.stdout
@@ -144,17 +133,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="kvasir.demo")
     parser.add_argument("--launcher", type=Path, required=True)
     options = parser.parse_args()
+    for interruption in _SIGNALS:
+        signal.signal(interruption, _interrupt)
     begin = time.monotonic()
     torch.manual_seed(1)
     model = _new_model()
     _say("starting two nodes")
-    with (
-        DemoNode(options.launcher, "demo-1") as first,
-        DemoNode(options.launcher, "demo-2", first.discovery) as second,
-        KvasirCache(model, first.socket, model_id=MODEL_ID) as here,
-        KvasirCache(model, second.socket, model_id=MODEL_ID) as there,
-    ):
-        if not here.wait(30.0) or not there.wait(30.0):
+    with contextlib.ExitStack() as left:
+        first = DemoNode(left, options.launcher, "demo-1")
+        second = DemoNode(left, options.launcher, "demo-2", first.discovery)
+        here = left.enter_context(KvasirCache(model, first.socket, model_id=MODEL_ID))
+        there = left.enter_context(KvasirCache(model, second.socket, model_id=MODEL_ID))
+        if not here.wait(60.0) or not there.wait(60.0):
             raise RuntimeError("KVA-0598 no session with a node; see the warnings above")
         outcome = Outcome()
         _round(model, here, there, Outcome())  # warms the shapes
@@ -165,6 +155,20 @@ def main() -> int:
         result = _result(outcome, there.tokens_from_peers, time.monotonic() - begin)
     print(json.dumps(result))
     return 0 if outcome.is_good else 1
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    """Ends the demo as an error would: nodes are stopped, directories removed, once."""
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def _new_directory(left: contextlib.ExitStack, parent: str | None) -> Path:
+    """A directory that is removed with what else is left."""
+    directory = tempfile.mkdtemp(prefix="kvasir-demo-", dir=parent)
+    left.callback(shutil.rmtree, directory, ignore_errors=True)
+    return Path(directory)
 
 
 def _new_model() -> Any:

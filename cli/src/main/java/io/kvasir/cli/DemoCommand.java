@@ -1,12 +1,14 @@
 package io.kvasir.cli;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -36,8 +38,15 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   /** Of PyTorch, the newest release whose wheel for the CPU alone is at hand where CI runs. */
-  private static final List<String> PACKAGES =
-      List.of("torch>=2.4,<2.14", "transformers>=5.0", "numpy");
+  static final List<String> PACKAGES = List.of("torch>=2.4,<2.14", "transformers>=5.0", "numpy");
+
+  private static final Duration VENV_LIMIT = Duration.ofMinutes(5);
+
+  /** Of a download of a few hundred megabytes. */
+  private static final Duration PIP_LIMIT = Duration.ofHours(1);
+
+  /** Many times what it takes on two cores. */
+  private static final Duration DEMO_LIMIT = Duration.ofMinutes(30);
 
   @Parameters(paramLabel = "DEMO", description = "One of: ${COMPLETION-CANDIDATES}")
   private Demo demo = Demo.transformers;
@@ -57,18 +66,27 @@ final class DemoCommand implements Callable<Integer> {
             "--launcher",
             launcher(home).toString());
     builder.environment().put("PYTHONPATH", sources.toString());
-    Process process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    builder.redirectError(ProcessBuilder.Redirect.INHERIT);
+    ChildProcess ended = ChildProcess.run(builder, DEMO_LIMIT);
+    JsonNode result = result(ended);
+    json.write(result, out -> print(result, out));
+    return ended.status() == 0 ? 0 : 1;
+  }
+
+  private static JsonNode result(ChildProcess ended) throws IOException {
     JsonNode result;
-    try (InputStream output = process.getInputStream()) {
-      result = new ObjectMapper().readTree(output);
+    try {
+      result = new ObjectMapper().readTree(ended.output());
+    } catch (JsonProcessingException e) {
+      result = MissingNode.getInstance();
     }
-    int status = process.waitFor();
     if (!result.isObject()) {
       throw new IOException(
-          "KVA-0153 the demo ended without a result - status=" + status + "; see the lines above");
+          "KVA-0153 the demo ended without a result - status="
+              + ended.status()
+              + "; see the lines above");
     }
-    json.write(result, out -> print(result, out));
-    return status == 0 ? 0 : 1;
+    return result;
   }
 
   /** The user's cache folder; a relative one is to be ignored, says the XDG specification. */
@@ -105,6 +123,7 @@ final class DemoCommand implements Callable<Integer> {
     System.err.println("demo: installing " + String.join(", ", PACKAGES) + " into " + directory);
     run(
         List.of("python3", "-m", "venv", "--clear", directory.toString()),
+        VENV_LIMIT,
         "install Python 3.10 or later with its venv module");
     List<String> pip = new ArrayList<>();
     pip.add(directory.resolve("bin/pip").toString());
@@ -113,7 +132,7 @@ final class DemoCommand implements Callable<Integer> {
         .filter(argument -> !argument.isBlank())
         .forEach(pip::add);
     pip.addAll(PACKAGES);
-    run(pip, "give pip further arguments in KVASIR_PIP_ARGS, for example another index");
+    run(pip, PIP_LIMIT, "give pip further arguments in KVASIR_PIP_ARGS, for example another index");
     Files.write(complete, PACKAGES);
     return directory;
   }
@@ -137,19 +156,25 @@ final class DemoCommand implements Callable<Integer> {
     return Files.isRegularFile(checkout) ? checkout : home.resolve("bin/kvasir");
   }
 
-  private static void run(List<String> command, String advice)
+  private static void run(List<String> command, Duration limit, String advice)
       throws IOException, InterruptedException {
+    String program = command.getFirst();
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.INHERIT);
     int status;
     try {
-      status =
-          new ProcessBuilder(command)
-              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-              .redirectError(ProcessBuilder.Redirect.INHERIT)
-              .start()
-              .waitFor();
+      status = ChildProcess.run(builder, limit).status();
     } catch (IOException e) {
       throw new IOException(
-          "KVA-0151 cannot run a program - program=" + command.getFirst() + "; " + advice, e);
+          "KVA-0151 cannot run a program - program="
+              + program
+              + " cause="
+              + e.getMessage()
+              + "; "
+              + advice,
+          e);
     }
     if (status != 0) {
       throw new IOException(
