@@ -6,6 +6,7 @@ import io.kvasir.node.engine.EngineServices;
 import io.kvasir.node.index.ClusterIndex;
 import io.kvasir.node.index.IndexConfig;
 import io.kvasir.node.peer.IndexFeed;
+import io.kvasir.node.peer.IndexQuestions;
 import io.kvasir.node.peer.PeerCounters;
 import io.kvasir.node.peer.PeerTable;
 import io.kvasir.node.peer.PullCoordinator;
@@ -93,13 +94,19 @@ public final class KvasirNode implements AutoCloseable {
       final PeerCounters peerCounters = new PeerCounters();
       final ServeCoordinator serves =
           new ServeCoordinator(store, events, transfers, peerCounters, agent);
-      final Transport transport = opened(Transport.start(transportConfig(config, nodeId), serves));
+      final IndexQuestions questions = new IndexQuestions();
+      final Transport transport =
+          opened(Transport.start(transportConfig(config, nodeId), serves, questions));
+      questions.connect(transport);
 
       final PeerTable peers = new PeerTable();
       final IndexFeed feed = new IndexFeed(store, peers, agent);
       final ClusterIndex index =
-          opened(ClusterIndex.start(indexConfig(config, nodeId, transport.endpoint()), feed));
+          opened(
+              ClusterIndex.start(
+                  indexConfig(config, nodeId, transport.endpoint()), feed, questions));
       feed.connect(index);
+      questions.connect(index);
       peers.update(index.members()); // the index tells changes only, and alone there are none
       events.feed(feed);
 

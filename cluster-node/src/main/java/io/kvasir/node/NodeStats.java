@@ -164,6 +164,8 @@ final class NodeStats {
     json.put("lookupsLate", stats.lookupsLate());
     json.put("lookupsRefused", stats.lookupsRefused());
     json.put("lookupsFailed", stats.lookupsFailed());
+    json.put("questionsAnswered", stats.questionsAnswered());
+    json.put("questionsDropped", stats.questionsDropped());
     json.put("rejoins", stats.rejoins());
   }
 }

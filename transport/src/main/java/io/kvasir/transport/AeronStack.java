@@ -30,7 +30,8 @@ final class AeronStack implements AutoCloseable {
       UnavailableImageHandler imageUnavailable,
       PublicationErrorFrameHandler publicationRejected,
       ErrorHandler errors,
-      Runnable setupDropped) {}
+      Runnable setupDropped,
+      LaneIdle idle) {}
 
   private final @Nullable MediaDriver driver;
   private final @Nullable AgentInvoker driverInvoker;
@@ -115,7 +116,10 @@ final class AeronStack implements AutoCloseable {
             .receiveChannelEndpointSupplier(
                 (channel, dispatcher, status, ctx) ->
                     new GuardedReceiveEndpoint(
-                        channel, dispatcher, status, ctx, handlers.setupDropped()));
+                        channel, dispatcher, status, ctx, handlers.setupDropped(), handlers.idle()))
+            .sendChannelEndpointSupplier(
+                (channel, status, ctx) ->
+                    new WatchedSendEndpoint(channel, status, ctx, handlers.idle()));
     adjustDriver.accept(context);
     return MediaDriver.launch(context);
   }

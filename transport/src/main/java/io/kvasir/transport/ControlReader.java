@@ -4,6 +4,7 @@ import io.aeron.logbuffer.FragmentHandler;
 import io.aeron.logbuffer.FrameDescriptor;
 import io.aeron.logbuffer.Header;
 import io.kvasir.placement.ChunkKey;
+import io.kvasir.transport.codec.AnswerDecoder;
 import io.kvasir.transport.codec.CancelDecoder;
 import io.kvasir.transport.codec.ChunkRefusedDecoder;
 import io.kvasir.transport.codec.CreditDecoder;
@@ -13,6 +14,7 @@ import io.kvasir.transport.codec.HeartbeatDecoder;
 import io.kvasir.transport.codec.HelloAckDecoder;
 import io.kvasir.transport.codec.HelloDecoder;
 import io.kvasir.transport.codec.PullRequestDecoder;
+import io.kvasir.transport.codec.QuestionDecoder;
 import java.util.concurrent.TimeUnit;
 import org.agrona.DirectBuffer;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +49,8 @@ final class ControlReader implements FragmentHandler {
   private final CreditDecoder credit = new CreditDecoder();
   private final CancelDecoder cancel = new CancelDecoder();
   private final DoubtDecoder doubt = new DoubtDecoder();
+  private final QuestionDecoder question = new QuestionDecoder();
+  private final AnswerDecoder answer = new AnswerDecoder();
   private @Nullable Inbound current;
   private long nowNs;
 
@@ -95,6 +99,8 @@ final class ControlReader implements FragmentHandler {
       case ChunkRefusedDecoder.TEMPLATE_ID -> onChunkRefused(session);
       case HeartbeatDecoder.TEMPLATE_ID -> onHeartbeat(session);
       case DoubtDecoder.TEMPLATE_ID -> onDoubt();
+      case QuestionDecoder.TEMPLATE_ID -> onQuestion(session);
+      case AnswerDecoder.TEMPLATE_ID -> onAnswer(session);
       case GoodbyeDecoder.TEMPLATE_ID -> onGoodbye(from, session);
       default -> false;
     };
@@ -175,6 +181,36 @@ final class ControlReader implements FragmentHandler {
     doubt.wrap(frame.buffer(), frame.body(), frame.blockLength(), frame.version());
     context.source.doubted(
         new ChunkKey(doubt.key0(), doubt.key1(), doubt.key2(), doubt.key3()), doubt.version());
+    return true;
+  }
+
+  private boolean onQuestion(Session session) {
+    if (!frame.holds(QuestionDecoder.BLOCK_LENGTH)) {
+      return false;
+    }
+    question.wrap(frame.buffer(), frame.body(), frame.blockLength(), frame.version());
+    int body = frame.afterBlock() + QuestionDecoder.bodyHeaderLength();
+    if (body > frame.end() || question.bodyLength() > frame.end() - body) {
+      return false;
+    }
+    session.noted(nowNs);
+    context.questions.asked(
+        session.peerNodeId, question.questionId(), frame.buffer(), body, question.bodyLength());
+    return true;
+  }
+
+  private boolean onAnswer(Session session) {
+    if (!frame.holds(AnswerDecoder.BLOCK_LENGTH)) {
+      return false;
+    }
+    answer.wrap(frame.buffer(), frame.body(), frame.blockLength(), frame.version());
+    int body = frame.afterBlock() + AnswerDecoder.bodyHeaderLength();
+    if (body > frame.end() || answer.bodyLength() > frame.end() - body) {
+      return false;
+    }
+    session.noted(nowNs);
+    context.questions.answered(
+        session.peerNodeId, answer.questionId(), frame.buffer(), body, answer.bodyLength());
     return true;
   }
 

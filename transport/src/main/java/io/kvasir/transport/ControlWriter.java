@@ -2,6 +2,8 @@ package io.kvasir.transport;
 
 import io.aeron.ExclusivePublication;
 import io.aeron.logbuffer.BufferClaim;
+import io.aeron.protocol.DataHeaderFlyweight;
+import io.kvasir.transport.codec.AnswerEncoder;
 import io.kvasir.transport.codec.CancelEncoder;
 import io.kvasir.transport.codec.ChunkRefusedEncoder;
 import io.kvasir.transport.codec.CreditEncoder;
@@ -12,6 +14,7 @@ import io.kvasir.transport.codec.HelloAckEncoder;
 import io.kvasir.transport.codec.HelloEncoder;
 import io.kvasir.transport.codec.MessageHeaderEncoder;
 import io.kvasir.transport.codec.PullRequestEncoder;
+import io.kvasir.transport.codec.QuestionEncoder;
 import org.agrona.MutableDirectBuffer;
 
 /**
@@ -33,6 +36,8 @@ final class ControlWriter {
   private final CreditEncoder credit = new CreditEncoder();
   private final CancelEncoder cancel = new CancelEncoder();
   private final DoubtEncoder doubt = new DoubtEncoder();
+  private final QuestionEncoder question = new QuestionEncoder();
+  private final AnswerEncoder answer = new AnswerEncoder();
 
   boolean hello(ExclusivePublication to, Identity self, long token, String endpoint) {
     int length =
@@ -190,6 +195,37 @@ final class ControlWriter {
         .version(about.version());
     claim.commit();
     return true;
+  }
+
+  boolean note(ExclusivePublication to, Note note) {
+    byte[] body = note.body();
+    // Both messages have the same form.
+    if (!claim(
+        to, QuestionEncoder.BLOCK_LENGTH + QuestionEncoder.bodyHeaderLength() + body.length)) {
+      return false;
+    }
+    if (note.isQuestion()) {
+      question
+          .wrapAndApplyHeader(buffer(), claim.offset(), header)
+          .questionId(note.questionId())
+          .putBody(body, 0, body.length);
+    } else {
+      answer
+          .wrapAndApplyHeader(buffer(), claim.offset(), header)
+          .questionId(note.questionId())
+          .putBody(body, 0, body.length);
+    }
+    claim.commit();
+    return true;
+  }
+
+  /** Bytes of a note's body that fit into a frame of this MTU. */
+  static int noteBytesMax(int mtuBytes) {
+    return mtuBytes
+        - DataHeaderFlyweight.HEADER_LENGTH
+        - MessageHeaderEncoder.ENCODED_LENGTH
+        - QuestionEncoder.BLOCK_LENGTH
+        - QuestionEncoder.bodyHeaderLength();
   }
 
   private boolean claim(ExclusivePublication to, int bodyBytes) {

@@ -16,22 +16,37 @@ import org.agrona.concurrent.status.AtomicCounter;
 /**
  * Drops Aeron frames that do not fit, before the driver works with them. Anyone can send one. A
  * set-up may ask for terms of 1 GiB, and a data frame may be shorter than its header, which the
- * driver would notice only by an exception half way into the log buffer.
+ * driver would notice only by an exception half way into the log buffer. Its socket wakes the lane.
  */
 final class GuardedReceiveEndpoint extends ReceiveChannelEndpoint {
   /** Longest term that a peer may use; its image maps three, sparsely. */
   static final int TERM_MAX_BYTES = 16 << 20;
 
   private final Runnable onDropped;
+  private final LaneIdle idle;
 
   GuardedReceiveEndpoint(
       UdpChannel channel,
       DataPacketDispatcher dispatcher,
       AtomicCounter statusIndicator,
       MediaDriver.Context context,
-      Runnable onDropped) {
+      Runnable onDropped,
+      LaneIdle idle) {
     super(channel, dispatcher, statusIndicator, context);
     this.onDropped = onDropped;
+    this.idle = idle;
+  }
+
+  @Override
+  public void openDatagramChannel(AtomicCounter statusIndicator) {
+    super.openDatagramChannel(statusIndicator);
+    idle.watch(receiveDatagramChannel());
+  }
+
+  @Override
+  public void close() {
+    super.close();
+    idle.forgetClosed();
   }
 
   @Override

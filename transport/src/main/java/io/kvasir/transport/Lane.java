@@ -27,6 +27,7 @@ final class Lane implements Runnable {
   private static final long ERROR_LOG_NS = 1_000_000_000;
   private static final long FAREWELL_NS = 20_000_000;
   private static final int DOUBTS_MAX = 1_024;
+  private static final int NOTES_MAX = 4_096;
 
   private final TransportConfig config;
   private final LaneContext context;
@@ -37,6 +38,9 @@ final class Lane implements Runnable {
   private final ManyToOneConcurrentArrayQueue<Doubt> doubts =
       new ManyToOneConcurrentArrayQueue<>(DOUBTS_MAX);
   private final Consumer<Doubt> onDoubt;
+  private final ManyToOneConcurrentArrayQueue<Note> notes =
+      new ManyToOneConcurrentArrayQueue<>(NOTES_MAX);
+  private final Consumer<Note> onNote;
   private final ConcurrentHashMap<Long, Pull> pulls = new ConcurrentHashMap<>();
   private final AtomicInteger pullsInFlight = new AtomicInteger();
   private final LaneIdle idle = new LaneIdle();
@@ -44,9 +48,11 @@ final class Lane implements Runnable {
   private volatile boolean isRunning = true;
   private volatile boolean isTerminated;
   private volatile boolean nextTickIsNow;
+  private volatile int noteBytesMax;
   private @Nullable AeronStack stack;
   private String boundAddress = "";
   private int port;
+  private long turnNs;
   private long nextTickNs;
   private long mayJudgeAtNs;
   private long nextOpenNs;
@@ -57,12 +63,15 @@ final class Lane implements Runnable {
       TransportConfig config,
       Identity identity,
       ChunkSource source,
+      Questions questions,
       Consumer<MediaDriver.Context> adjustDriver) {
     this.config = config;
     this.adjustDriver = adjustDriver;
-    this.context = new LaneContext(config, identity, source, idle::wake, new SecureRandom());
+    this.context =
+        new LaneContext(config, identity, source, questions, idle::wake, new SecureRandom());
     this.table = new SessionTable(context, this::onPullEnded);
     this.onDoubt = table::doubt;
+    this.onNote = note -> table.note(note, turnNs);
     this.submitted = new ManyToOneConcurrentArrayQueue<>(Math.max(2, config.maxPullsInFlight()));
     this.port = config.port();
     this.thread = Thread.ofPlatform().name("kvasir-lane-0").daemon().unstarted(this);
@@ -118,6 +127,19 @@ final class Lane implements Runnable {
     if (doubts.offer(about)) {
       idle.wake();
     }
+  }
+
+  boolean note(Note note) {
+    boolean queued = isRunning && notes.offer(note);
+    if (queued) {
+      idle.wake();
+    }
+    return queued;
+  }
+
+  /** Set before the endpoint is complete, and then for ever. */
+  int noteBytesMax() {
+    return noteBytesMax;
   }
 
   Counters counters() {
@@ -189,6 +211,8 @@ final class Lane implements Runnable {
       work++;
     }
     work += doubts.drain(onDoubt);
+    turnNs = nowNs;
+    work += notes.drain(onNote);
     work += table.doWork(nowNs);
     if (nextTickIsNow || nowNs - nextTickNs >= 0) {
       tick(nowNs);
@@ -217,6 +241,7 @@ final class Lane implements Runnable {
   private void open() throws IOException {
     String address = Endpoint.numericAddress(config.bindAddress());
     int mtuBytes = Streams.mtuBytes(config, address);
+    noteBytesMax = ControlWriter.noteBytesMax(Streams.controlMtuBytes(mtuBytes));
     SocketBuffers buffers = SocketBuffers.probe(config.windowBytes(), mtuBytes);
     AeronStack.Handlers handlers =
         new AeronStack.Handlers(
@@ -224,7 +249,8 @@ final class Lane implements Runnable {
             table::onImageUnavailable,
             table::onPublicationRejected,
             this::onError,
-            () -> context.counters.increment(Counter.FRAMES_DROPPED));
+            () -> context.counters.increment(Counter.FRAMES_DROPPED),
+            idle);
     AeronStack opened = AeronStack.open(config, address, port, buffers, handlers, adjustDriver);
     stack = opened;
     port = opened.port();
@@ -279,6 +305,11 @@ final class Lane implements Runnable {
       onError(e);
     }
     closeStack(CloseReason.SHUTDOWN);
+    try {
+      idle.close();
+    } catch (IOException e) {
+      onError(e);
+    }
     isTerminated = true;
     cancelSubmitted();
   }

@@ -11,6 +11,7 @@ final class LaneContext {
   final Identity identity;
   final Counters counters = new Counters();
   final ChunkSource source;
+  final Questions questions;
   final Runnable wake;
   final ControlWriter control = new ControlWriter();
   final DataWriter data = new DataWriter();
@@ -26,11 +27,13 @@ final class LaneContext {
       TransportConfig config,
       Identity identity,
       ChunkSource source,
+      Questions questions,
       Runnable wake,
       RandomGenerator random) {
     this.config = config;
     this.identity = identity;
     this.source = source;
+    this.questions = questions;
     this.wake = wake;
     this.random = random;
     this.heartbeatNs = config.heartbeat().toNanos();

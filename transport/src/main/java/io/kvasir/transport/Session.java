@@ -64,6 +64,7 @@ final class Session {
   private static final Logger LOG = LoggerFactory.getLogger(Session.class);
 
   private static final int DOUBTS_MAX = 256;
+  private static final int NOTES_MAX = 1_024;
 
   final long peerNodeId;
   final Endpoint endpoint;
@@ -74,6 +75,7 @@ final class Session {
   private final Aeron aeron;
   private final Wiring wiring;
   private final ArrayDeque<Doubt> doubts = new ArrayDeque<>();
+  private final ArrayDeque<Note> notes = new ArrayDeque<>();
   private final Outbound control;
   private final long createdNs;
   private @Nullable Outbound data;
@@ -223,6 +225,21 @@ final class Session {
     }
   }
 
+  /** Sends this soon; dropped when the peer takes none, as its asker has a deadline. */
+  void note(Note note, long nowNs) {
+    if (notes.size() < NOTES_MAX) {
+      notes.add(note);
+      noted(nowNs);
+    } else {
+      context.counters.increment(Counter.NOTES_DROPPED);
+    }
+  }
+
+  /** A question or an answer, sent or heard, keeps the session. */
+  void noted(long nowNs) {
+    lastWorkNs = nowNs;
+  }
+
   /** Sends what is due. */
   int doWork(long nowNs) {
     ExclusivePublication to = control.connected();
@@ -242,6 +259,10 @@ final class Session {
     }
     while (!doubts.isEmpty() && context.control.doubt(to, doubts.getFirst())) {
       doubts.removeFirst();
+      work++;
+    }
+    while (!notes.isEmpty() && context.control.note(to, notes.getFirst())) {
+      notes.removeFirst();
       work++;
     }
     return work + pulls.doWork(to, nowNs) + serves.doWork(to);

@@ -96,6 +96,23 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     }
   }
 
+  /** Sends a question, dialling the peer if need be, or an answer if its session still stands. */
+  void note(Note note, long now) {
+    String where = note.endpoint();
+    Endpoint endpoint = where == null ? null : Endpoint.parse(where);
+    Session session = byPeer.get(note.peerNodeId());
+    if (session != null && endpoint != null && !session.endpoint.equals(endpoint)) {
+      close(session, CloseReason.REPLACED);
+      session = null;
+    }
+    if (session == null && endpoint != null) {
+      session = dial(note.peerNodeId(), endpoint, now);
+    }
+    if (session != null) {
+      session.note(note, now);
+    }
+  }
+
   private @Nullable Session dial(long peerNodeId, Endpoint endpoint, long now) {
     Aeron client = aeron;
     Session.Wiring how = wiring;

@@ -36,8 +36,11 @@ final class Streams {
 
   /** Channel of a control publication to a peer. */
   static String control(Endpoint peer, int mtuBytes, SocketBuffers buffers) {
-    return publication(
-        peer, Math.min(mtuBytes, CONTROL_MTU_MAX_BYTES), CONTROL_TERM_BYTES, buffers);
+    return publication(peer, controlMtuBytes(mtuBytes), CONTROL_TERM_BYTES, buffers);
+  }
+
+  static int controlMtuBytes(int mtuBytes) {
+    return Math.min(mtuBytes, CONTROL_MTU_MAX_BYTES);
   }
 
   /** Channel of a data publication to a peer. */

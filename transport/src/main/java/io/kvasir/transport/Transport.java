@@ -34,10 +34,11 @@ public final class Transport implements AutoCloseable {
    *
    * @param config settings.
    * @param source answers the pulls of peers.
+   * @param questions hears the questions of peers, and their answers.
    * @throws IllegalStateException if the endpoint or the Aeron directory cannot be had.
    */
-  public static Transport start(TransportConfig config, ChunkSource source) {
-    return start(config, Identity.of(config, new SecureRandom()), source, context -> {});
+  public static Transport start(TransportConfig config, ChunkSource source, Questions questions) {
+    return start(config, Identity.of(config, new SecureRandom()), source, questions, context -> {});
   }
 
   /** For tests: another identity, another driver. */
@@ -45,9 +46,10 @@ public final class Transport implements AutoCloseable {
       TransportConfig config,
       Identity identity,
       ChunkSource source,
+      Questions questions,
       Consumer<MediaDriver.Context> adjustDriver) {
     refuseWildcard(config);
-    Lane lane = new Lane(config, identity, source, adjustDriver);
+    Lane lane = new Lane(config, identity, source, questions, adjustDriver);
     CompletableFuture<String> bound = lane.start();
     try {
       return new Transport(lane, bound.get(START_SECONDS_MAX, TimeUnit.SECONDS));
@@ -125,6 +127,40 @@ public final class Transport implements AutoCloseable {
    */
   public void doubt(long peerNodeId, ChunkKey key, long version) {
     lane.doubt(new Doubt(peerNodeId, key, version));
+  }
+
+  /**
+   * Asks a peer; its answer, if one comes, comes to the {@link Questions} given at the start.
+   *
+   * @param endpoint where to dial the peer if there is no session with it.
+   * @param body of at most {@link #noteBytesMax()} bytes; not changed any more.
+   * @return false if too many wait to be sent, or the transport is closed.
+   * @throws IllegalArgumentException if the body is too long.
+   */
+  public boolean ask(long peerNodeId, String endpoint, long questionId, byte[] body) {
+    return note(new Note(peerNodeId, endpoint, questionId, body));
+  }
+
+  /** Answers a peer's question, or a part of it; as {@link #ask}. */
+  public boolean answer(long peerNodeId, long questionId, byte[] body) {
+    return note(new Note(peerNodeId, null, questionId, body));
+  }
+
+  private boolean note(Note note) {
+    if (note.body().length > noteBytesMax()) {
+      throw new IllegalArgumentException(
+          "KVA-0427 too long for one frame - bytes="
+              + note.body().length
+              + " (limit="
+              + noteBytesMax()
+              + ")");
+    }
+    return lane.note(note);
+  }
+
+  /** Longest body of a question or an answer: one frame carries it. */
+  public int noteBytesMax() {
+    return lane.noteBytesMax();
   }
 
   /** Counters since the start. */

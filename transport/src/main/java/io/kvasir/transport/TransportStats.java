@@ -23,6 +23,7 @@ import io.kvasir.transport.Counters.Counter;
  * @param protocolErrors frames that broke the protocol.
  * @param aeronErrors errors reported by the Aeron driver or client.
  * @param framesDropped Aeron frames dropped because they do not fit this node.
+ * @param notesDropped questions and answers dropped because a peer takes none.
  * @param driverStarts times the driver or client was started, 1 without trouble.
  * @param pullsInFlight pulls that have not ended.
  * @param servesInFlight pulls of peers that have not ended.
@@ -47,6 +48,7 @@ public record TransportStats(
     long protocolErrors,
     long aeronErrors,
     long framesDropped,
+    long notesDropped,
     long driverStarts,
     long pullsInFlight,
     long servesInFlight,
@@ -71,6 +73,7 @@ public record TransportStats(
         counters.get(Counter.PROTOCOL_ERRORS),
         counters.get(Counter.AERON_ERRORS),
         counters.get(Counter.FRAMES_DROPPED),
+        counters.get(Counter.NOTES_DROPPED),
         counters.get(Counter.DRIVER_STARTS),
         counters.get(Counter.PULLS_IN_FLIGHT),
         counters.get(Counter.SERVES_IN_FLIGHT),

@@ -22,7 +22,7 @@ final class PeerMain {
       for (int i = 0; i < Integer.parseInt(args[3]); i++) {
         source.add(Payload.key(i), Long.parseLong(args[5]), Integer.parseInt(args[4]));
       }
-      try (Transport transport = Transport.start(config, source)) {
+      try (Transport transport = Transport.start(config, source, new TestQuestions())) {
         System.out.println("ENDPOINT " + transport.endpoint());
         while (System.in.read() >= 0) {}
       }

@@ -73,7 +73,10 @@ final class Peers implements AutoCloseable {
 
   Peer start(TransportConfig config, Identity identity, Consumer<MediaDriver.Context> driver) {
     TestSource source = new TestSource();
-    Peer peer = new Peer(Transport.start(config, identity, source, driver), source, config);
+    TestQuestions questions = new TestQuestions();
+    Transport transport = Transport.start(config, identity, source, questions, driver);
+    questions.connect(transport);
+    Peer peer = new Peer(transport, source, questions, config);
     started.add(peer);
     return peer;
   }
@@ -110,12 +113,15 @@ final class Peers implements AutoCloseable {
   static final class Peer implements AutoCloseable {
     final Transport transport;
     final TestSource source;
+    final TestQuestions questions;
     final TransportConfig config;
     private boolean isClosed;
 
-    private Peer(Transport transport, TestSource source, TransportConfig config) {
+    private Peer(
+        Transport transport, TestSource source, TestQuestions questions, TransportConfig config) {
       this.transport = transport;
       this.source = source;
+      this.questions = questions;
       this.config = config;
     }
 

@@ -71,7 +71,8 @@ final class PullThroughput {
       for (int i = 0; i < CHUNKS; i++) {
         source.add(key(i), 77, CHUNK_BYTES);
       }
-      try (Transport transport = Transport.start(config(2, dir, settings), source)) {
+      try (Transport transport =
+          Transport.start(config(2, dir, settings), source, new TestQuestions())) {
         System.out.println(transport.endpoint());
         while (System.in.read() >= 0) {}
       }
@@ -190,7 +191,8 @@ final class PullThroughput {
     Process raw = child(dir.resolve("r.log"), rawArgs);
     try (Arena arena = Arena.ofShared();
         TestSource none = new TestSource();
-        Transport reader = Transport.start(config(1, dir.resolve("a"), args), none)) {
+        Transport reader =
+            Transport.start(config(1, dir.resolve("a"), args), none, new TestQuestions())) {
       MemorySegment slots = arena.allocate((long) CHUNKS * CHUNK_BYTES, 4096);
       slots.fill((byte) 1);
       String endpoint = firstLine(holder);

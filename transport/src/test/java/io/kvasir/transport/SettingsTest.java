@@ -113,7 +113,8 @@ final class SettingsTest {
     try (TestSource source = new TestSource()) {
       IllegalArgumentException problem =
           assertThrows(
-              IllegalArgumentException.class, () -> Transport.start(config, source).close());
+              IllegalArgumentException.class,
+              () -> Transport.start(config, source, new TestQuestions()).close());
       assertTrue(String.valueOf(problem.getMessage()).startsWith("KVA-0414"));
     }
   }

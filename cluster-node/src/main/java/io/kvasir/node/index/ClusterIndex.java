@@ -29,6 +29,12 @@ import org.slf4j.LoggerFactory;
 public final class ClusterIndex implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterIndex.class);
   private static final long TICK_MS = 20;
+
+  /** Less than the time after which peers close a session that nobody uses. */
+  private static final long GREETING_SECONDS = 20;
+
+  private static final long GREETING = 0;
+  private static final byte[] NO_KEYS = {};
   private static final long REJOIN_BACKOFF_MIN_MS = 500;
   private static final long REJOIN_BACKOFF_MAX_MS = 10_000;
 
@@ -42,7 +48,9 @@ public final class ClusterIndex implements AutoCloseable {
   private final ClusterMember self;
   private final ScheduledThreadPoolExecutor timer;
   private final Announcer announcer;
+  private final PartReader reader;
   private final Lookups lookups;
+  private final IndexLink link;
   private final Thread keeper;
   private final Semaphore lifeEnded = new Semaphore(0);
   private final LongAdder rejoins = new LongAdder();
@@ -51,6 +59,7 @@ public final class ClusterIndex implements AutoCloseable {
   private boolean departedBefore;
   private @Nullable Future<?> nextSweep;
   private volatile @Nullable Future<?> ticking;
+  private volatile @Nullable Future<?> greeting;
   private volatile Map<Long, ClusterMember> members;
   private volatile @Nullable IgniteLife life;
   private volatile boolean closed;
@@ -59,11 +68,13 @@ public final class ClusterIndex implements AutoCloseable {
       final IndexConfig config,
       final int protocolVersion,
       final Duration departedGrace,
-      final MembershipListener listener) {
+      final MembershipListener listener,
+      final IndexLink link) {
     this.config = config;
     this.protocolVersion = protocolVersion;
     this.departedGrace = departedGrace;
     this.listener = listener;
+    this.link = link;
     this.self =
         new ClusterMember(
             config.nodeId(),
@@ -78,11 +89,10 @@ public final class ClusterIndex implements AutoCloseable {
             1, Thread.ofPlatform().name("kvasir-index-timer").daemon().factory());
     this.timer.setRemoveOnCancelPolicy(true);
     this.announcer = new Announcer(this::cache);
+    this.reader = new PartReader(this::presentLife, link);
     this.lookups =
         new Lookups(
-            this::presentLife,
-            nodeId -> nodeId != self.nodeId() && members.containsKey(nodeId),
-            timer);
+            self.nodeId(), this::presentLife, nodeId -> members.get(nodeId), reader, link, timer);
     this.keeper =
         Thread.ofPlatform().name("kvasir-index-keeper").daemon().unstarted(this::keepJoined);
   }
@@ -94,8 +104,9 @@ public final class ClusterIndex implements AutoCloseable {
    * @throws IndexException with a message for people if a port is taken, the address is not of this
    *     host, or the cluster refuses this node
    */
-  public static ClusterIndex start(final IndexConfig config, final MembershipListener listener) {
-    return start(config, MemberAttributes.PROTOCOL_VERSION, Duration.ofSeconds(60), listener);
+  public static ClusterIndex start(
+      final IndexConfig config, final MembershipListener listener, final IndexLink link) {
+    return start(config, MemberAttributes.PROTOCOL_VERSION, Duration.ofSeconds(60), listener, link);
   }
 
   /** For tests: a node of another release, and a shorter patience with those who left. */
@@ -103,10 +114,11 @@ public final class ClusterIndex implements AutoCloseable {
       final IndexConfig config,
       final int protocolVersion,
       final Duration departedGrace,
-      final MembershipListener listener) {
+      final MembershipListener listener,
+      final IndexLink link) {
     final ClusterIndex index =
         new ClusterIndex(
-            IgniteLife.withRealPorts(config), protocolVersion, departedGrace, listener);
+            IgniteLife.withRealPorts(config), protocolVersion, departedGrace, listener, link);
     try {
       index.join();
     } catch (final RuntimeException e) {
@@ -116,6 +128,9 @@ public final class ClusterIndex implements AutoCloseable {
     index.announcer.start();
     index.ticking =
         index.timer.scheduleWithFixedDelay(index::tick, TICK_MS, TICK_MS, TimeUnit.MILLISECONDS);
+    index.greeting =
+        index.timer.scheduleWithFixedDelay(
+            index::greet, GREETING_SECONDS, GREETING_SECONDS, TimeUnit.SECONDS);
     index.keeper.start();
     return index;
   }
@@ -188,7 +203,7 @@ public final class ClusterIndex implements AutoCloseable {
 
   /**
    * Asks who else holds these chunks. The answer comes once, at the deadline at the latest, on a
-   * thread of the index or, if it takes no more, on the caller's.
+   * thread of the index, of its link, or the caller's.
    *
    * @param groups {@code groups[i]} is that of {@code keys[i]}; both stay unchanged until the
    *     answer
@@ -200,6 +215,16 @@ public final class ClusterIndex implements AutoCloseable {
       final long deadlineNs,
       final LookupCallback callback) {
     lookups.lookup(keys, groups, deadlineNs, callback);
+  }
+
+  /** A member asked for entries that this one keeps. Does not wait. */
+  public void asked(final long nodeId, final long questionId, final byte[] question) {
+    reader.answer(nodeId, questionId, question);
+  }
+
+  /** A member answered a question of this one, or a part of it. Does not wait. */
+  public void answered(final long nodeId, final long questionId, final byte[] part) {
+    lookups.answered(nodeId, questionId, part);
   }
 
   /** The members as seen from here, ordered by node id, the local one included. */
@@ -228,6 +253,8 @@ public final class ClusterIndex implements AutoCloseable {
         lookups.late.sum(),
         lookups.refused.sum(),
         lookups.failed.sum(),
+        reader.answered.sum(),
+        reader.dropped.sum(),
         rejoins.sum());
   }
 
@@ -280,6 +307,7 @@ public final class ClusterIndex implements AutoCloseable {
         departed();
       }
       listener.membersChanged(ordered(now));
+      greet();
     }
   }
 
@@ -334,6 +362,13 @@ public final class ClusterIndex implements AutoCloseable {
     } catch (final IgniteException | IllegalStateException e) {
       LOG.debug("sweep given up, the next departure starts another", e);
     }
+  }
+
+  /** Keeps a session with each member, so that no lookup has to wait for one. */
+  private void greet() {
+    members.values().stream()
+        .filter(member -> !member.local())
+        .forEach(member -> link.ask(member, GREETING, NO_KEYS));
   }
 
   private void tick() {
@@ -403,6 +438,8 @@ public final class ClusterIndex implements AutoCloseable {
       last.close();
     }
     cancel(ticking);
+    cancel(greeting);
+    reader.close();
     synchronized (membership) {
       cancel(nextSweep);
     }

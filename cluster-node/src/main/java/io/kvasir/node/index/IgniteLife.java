@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -202,12 +201,15 @@ final class IgniteLife implements AutoCloseable {
   }
 
   /**
-   * Ignite's id of the member that answers for a group's entries now.
+   * Node ids of the members that keep a group's entries now, the primary first. Does not wait for a
+   * change of the ring to be agreed on: what held before it counts.
    *
-   * @throws IgniteException if there is none yet
+   * @throws IgniteException if Ignite stops
    */
-  UUID owner(final long group) {
-    return affinity.mapPartitionToNode(GroupAffinity.partitionOf(group)).id();
+  long[] keepers(final long group) {
+    return affinity.mapPartitionToPrimaryAndBackups(GroupAffinity.partitionOf(group)).stream()
+        .mapToLong(MemberAttributes::nodeId)
+        .toArray();
   }
 
   Ignite ignite() {

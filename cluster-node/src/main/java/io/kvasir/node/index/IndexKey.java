@@ -17,9 +17,13 @@ record IndexKey(long group, ChunkKey key) {
 
   byte[] toBytes() {
     final byte[] bytes = new byte[BYTES];
-    LONG.set(bytes, 0, group);
-    key.toBytes(bytes, KEY_OFFSET);
+    write(bytes, 0);
     return bytes;
+  }
+
+  void write(final byte[] to, final int at) {
+    LONG.set(to, at, group);
+    key.toBytes(to, at + KEY_OFFSET);
   }
 
   static IndexKey fromBytes(final byte[] bytes) {

@@ -12,6 +12,8 @@ package io.kvasir.node.index;
  * @param lookupsLate answered "unknown" because the deadline came
  * @param lookupsRefused answered "unknown" because too many were under way
  * @param lookupsFailed answered "unknown" because the index could not answer
+ * @param questionsAnswered questions of other members about this member's part
+ * @param questionsDropped those not answered because too many waited
  * @param rejoins lives of the embedded Ignite after the first
  */
 public record IndexStats(
@@ -24,4 +26,6 @@ public record IndexStats(
     long lookupsLate,
     long lookupsRefused,
     long lookupsFailed,
+    long questionsAnswered,
+    long questionsDropped,
     long rejoins) {}

@@ -3,8 +3,8 @@ package io.kvasir.node.index;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes the answer of a lookup. Runs on a thread of the index, or on the caller's if the index
- * takes no more: it may only hand the answer over.
+ * Takes the answer of a lookup. Runs on a thread of the index, of its link, or the caller's: it may
+ * only hand the answer over.
  */
 @FunctionalInterface
 public interface LookupCallback {

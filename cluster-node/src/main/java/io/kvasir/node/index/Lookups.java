@@ -1,59 +1,70 @@
 package io.kvasir.node.index;
 
 import io.kvasir.placement.ChunkKey;
+import java.security.SecureRandom;
 import java.util.Arrays;
-import java.util.BitSet;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.LongPredicate;
+import java.util.function.LongFunction;
 import java.util.function.Supplier;
-import org.apache.ignite.lang.IgniteFuture;
+import org.agrona.collections.IntArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks the index with a deadline. A call into Ignite may block or never answer while the ring
- * changes, so it is made by a virtual thread, and at the deadline a timer answers with what is
- * known then.
+ * Asks the index with a deadline. Each member that keeps entries of the wanted groups is asked by a
+ * message of our own, and this node's part is read beside; at the deadline a timer answers with
+ * what is known then. A member that let a deadline pass is left alone for a while, and the backups
+ * of its entries are asked.
+ *
+ * <p>Ignite's own reads are not used: they stand still while the ring agrees on a change, and they
+ * cross twice as many threads.
  */
 final class Lookups {
-  /** Lookups being handed to Ignite; beyond it, the answer is "unknown" at once. */
-  private static final int STARTING_MAX = 256;
+  /** Lookups that wait for an answer; beyond it, the answer is "unknown" at once. */
+  private static final int OPEN_MAX = 1_024;
 
-  /**
-   * Parts inside Ignite for one owner, the late ones included; beyond it, the owner's keys are
-   * unknown at once. An owner that hangs is noticed by Ignite after ten seconds only.
-   */
-  private static final int OPEN_PER_OWNER_MAX = 128;
+  /** How long a member that let a deadline pass is not asked while a backup can be. */
+  private static final long AVOID_NS = TimeUnit.SECONDS.toNanos(1);
 
+  private final long selfNodeId;
   private final Supplier<@Nullable IgniteLife> life;
-  private final LongPredicate isRemoteMember;
+  private final LongFunction<@Nullable ClusterMember> members;
+  private final PartReader reader;
+  private final IndexLink link;
   private final ScheduledExecutorService timer;
-  private final AtomicInteger starting = new AtomicInteger();
-  private final Map<UUID, Integer> openByOwner = new ConcurrentHashMap<>();
+  private final AtomicInteger open = new AtomicInteger();
+  private final AtomicLong nextQuestionId = new AtomicLong(new SecureRandom().nextLong());
+  private final Map<Long, Question> questions = new ConcurrentHashMap<>();
+  private final Map<Long, Long> avoidedUntilNs = new ConcurrentHashMap<>();
 
   final LongAdder answered = new LongAdder();
   final LongAdder late = new LongAdder();
   final LongAdder refused = new LongAdder();
   final LongAdder failed = new LongAdder();
 
+  /**
+   * @param members finds a present member by node id, this one included
+   */
   Lookups(
+      final long selfNodeId,
       final Supplier<@Nullable IgniteLife> life,
-      final LongPredicate isRemoteMember,
+      final LongFunction<@Nullable ClusterMember> members,
+      final PartReader reader,
+      final IndexLink link,
       final ScheduledExecutorService timer) {
+    this.selfNodeId = selfNodeId;
     this.life = life;
-    this.isRemoteMember = isRemoteMember;
+    this.members = members;
+    this.reader = reader;
+    this.link = link;
     this.timer = timer;
   }
 
@@ -70,10 +81,9 @@ final class Lookups {
               + groups.length);
     }
     final Lookup lookup = new Lookup(keys, groups, callback);
-    if (starting.incrementAndGet() > STARTING_MAX) {
-      starting.decrementAndGet();
+    if (open.incrementAndGet() > OPEN_MAX) {
       refused.increment();
-      lookup.answerUnknown();
+      lookup.answer(false);
       return;
     }
     try {
@@ -81,175 +91,238 @@ final class Lookups {
           timer.schedule(lookup::expire, deadlineNs - System.nanoTime(), TimeUnit.NANOSECONDS);
     } catch (final RejectedExecutionException _) {
       // The index is closing.
-      starting.decrementAndGet();
-      lookup.answerUnknown();
+      lookup.answer(false);
       return;
     }
-    inThreadOfItsOwn(lookup::start);
+    lookup.start();
   }
 
-  /** A call may block until a connection to the owner stands; it holds up no other part. */
-  private static void inThreadOfItsOwn(final Runnable call) {
-    Thread.ofVirtual().name("kvasir-index-lookup").start(call);
+  /** A member answered a question, or a part of it. Any thread; does not wait. */
+  void answered(final long nodeId, final long questionId, final byte[] part) {
+    // Also too late it shows that the member was only slow.
+    avoidedUntilNs.remove(nodeId);
+    final Question question = questions.get(questionId);
+    if (question != null && question.nodeId == nodeId) {
+      question.answered(part);
+    }
   }
 
-  private boolean admit(final UUID owner) {
-    if (openByOwner.merge(owner, 1, Integer::sum) <= OPEN_PER_OWNER_MAX) {
+  /**
+   * The member to ask for a group's entries: the primary, or the backup if the primary let a
+   * deadline pass lately. Null if nobody keeps the group.
+   */
+  private @Nullable ClusterMember keeper(final IgniteLife present, final long group) {
+    ClusterMember first = null;
+    for (final long nodeId : present.keepers(group)) {
+      final ClusterMember member = members.apply(nodeId);
+      if (member != null && !isAvoided(nodeId)) {
+        return member;
+      }
+      first = first == null ? member : first;
+    }
+    return first;
+  }
+
+  private boolean isAvoided(final long nodeId) {
+    final Long untilNs = avoidedUntilNs.get(nodeId);
+    if (untilNs == null) {
+      return false;
+    }
+    if (untilNs - System.nanoTime() > 0) {
       return true;
     }
-    leave(owner);
-    refused.increment();
+    avoidedUntilNs.remove(nodeId, untilNs);
     return false;
   }
 
-  private void leave(final UUID owner) {
-    openByOwner.computeIfPresent(owner, (_, open) -> open == 1 ? null : open - 1);
+  /** What one member is asked by one message: numbers of the lookup's keys. */
+  private final class Question {
+    private final Lookup lookup;
+    private final long nodeId;
+    private final int[] indexes;
+
+    /** Keys answered so far; guarded by the lookup's lock. */
+    private int next;
+
+    Question(final Lookup lookup, final long nodeId, final int[] indexes) {
+      this.lookup = lookup;
+      this.nodeId = nodeId;
+      this.indexes = indexes;
+    }
+
+    void answered(final byte[] part) {
+      synchronized (lookup.lock) {
+        // Parts come in order, each once; what does not fit is no answer.
+        if (lookup.isAnswered || next == indexes.length || PartCodec.first(part) != next) {
+          return;
+        }
+        final int end =
+            PartCodec.read(
+                part,
+                (entry, i) -> {
+                  if (i < indexes.length) {
+                    lookup.perKey[indexes[i]] = reachable(entry);
+                  }
+                });
+        if (end <= next || end > indexes.length) {
+          failed.increment();
+          return;
+        }
+        lookup.openKeys -= end - next;
+        next = end;
+      }
+      lookup.answerIfComplete();
+    }
   }
 
-  /** What one owner is asked: indexes into the keys. */
-  private record Part(UUID owner, BitSet indexes) {}
+  /** The holders one can pull from now: others, and present. */
+  private @Nullable Holders reachable(final byte @Nullable [] entry) {
+    if (entry == null || !IndexEntry.isValid(entry)) {
+      return null;
+    }
+    final int count = IndexEntry.count(entry);
+    final long[] nodeIds = new long[count];
+    final long[] versions = new long[count];
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+      final long nodeId = IndexEntry.nodeId(entry, i);
+      if (nodeId != selfNodeId && members.apply(nodeId) != null) {
+        nodeIds[kept] = nodeId;
+        versions[kept++] = IndexEntry.version(entry, i);
+      }
+    }
+    return kept == 0
+        ? null
+        : new Holders(
+            IndexEntry.lengthBytes(entry),
+            Arrays.copyOf(nodeIds, kept),
+            Arrays.copyOf(versions, kept));
+  }
 
-  /** One question of a reader: a part for each owner, and an answer of what came in time. */
+  /** One question of a reader: a part for each member asked, and an answer of what came in time. */
   private final class Lookup {
     private final ChunkKey[] keys;
     private final long[] groups;
     private final LookupCallback callback;
     private final Object lock = new Object();
+    private final Map<Long, Question> asked = new LinkedHashMap<>();
     private volatile @Nullable Future<?> deadline;
 
-    /** Guarded by the lock until it is answered, the callback's from then on. */
+    // Guarded by the lock; the array is the callback's from the answer on.
     private final @Nullable Holders[] perKey;
-
-    private int openParts;
-    private boolean isWhole = true;
-    private volatile boolean isAnswered;
+    private int openKeys;
+    private boolean isAnswered;
 
     Lookup(final ChunkKey[] keys, final long[] groups, final LookupCallback callback) {
       this.keys = keys;
       this.groups = groups;
       this.callback = callback;
       this.perKey = new @Nullable Holders[keys.length];
+      this.openKeys = keys.length;
     }
 
+    /** Asks each member its part: one that is slow or gone keeps only its own keys unknown. */
     void start() {
-      try {
-        ask();
-      } finally {
-        starting.decrementAndGet();
-      }
-    }
-
-    /** Sends each owner its part: one that is slow or gone keeps only its own keys unknown. */
-    private void ask() {
       final IgniteLife present = life.get();
-      if (isAnswered || present == null || keys.length == 0) {
-        answerUnknown();
+      if (present == null) {
+        answer(false);
         return;
       }
-      final List<Part> parts;
+      final Map<ClusterMember, IntArrayList> parts;
       try {
-        parts = partsByOwner(present);
+        parts = partsByKeeper(present);
       } catch (final RuntimeException _) {
+        // Ignite stops, or has no assignment yet.
         failed.increment();
-        answerUnknown();
+        answer(false);
         return;
       }
+      parts.forEach(
+          (member, part) -> {
+            if (member.local()) {
+              readHere(part.toIntArray());
+            } else {
+              ask(member, part.toIntArray());
+            }
+          });
+      answerIfComplete();
+    }
+
+    private Map<ClusterMember, IntArrayList> partsByKeeper(final IgniteLife present) {
+      final Map<ClusterMember, IntArrayList> parts = new LinkedHashMap<>();
+      ClusterMember member = null;
+      for (int i = 0; i < keys.length; i++) {
+        if (i == 0 || groups[i] != groups[i - 1]) {
+          member = keeper(present, groups[i]);
+        }
+        if (member != null) {
+          parts.computeIfAbsent(member, _ -> new IntArrayList()).addInt(i);
+        }
+      }
+      return parts;
+    }
+
+    private void readHere(final int[] indexes) {
+      final boolean isTaken =
+          reader.execute(
+              () -> {
+                final @Nullable Holders[] found = new @Nullable Holders[indexes.length];
+                for (int i = 0; i < indexes.length; i++) {
+                  final int at = indexes[i];
+                  found[i] = reachable(reader.entry(new IndexKey(groups[at], keys[at]).toBytes()));
+                }
+                entered(indexes, found);
+              });
+      if (!isTaken) {
+        refused.increment();
+      }
+    }
+
+    private void entered(final int[] indexes, final @Nullable Holders[] found) {
       synchronized (lock) {
-        openParts = parts.size();
+        if (isAnswered) {
+          return;
+        }
+        for (int i = 0; i < indexes.length; i++) {
+          perKey[indexes[i]] = found[i];
+        }
+        openKeys -= indexes.length;
       }
-      for (final Part part : parts) {
-        inThreadOfItsOwn(() -> ask(present, part));
-      }
+      answerIfComplete();
     }
 
-    private List<Part> partsByOwner(final IgniteLife present) {
-      final Map<UUID, Part> byOwner = new LinkedHashMap<>();
-      for (int i = 0; i < keys.length; ) {
-        final long group = groups[i];
-        final Part part =
-            byOwner.computeIfAbsent(present.owner(group), id -> new Part(id, new BitSet()));
-        while (i < keys.length && groups[i] == group) {
-          part.indexes().set(i++);
+    private void ask(final ClusterMember member, final int[] indexes) {
+      final int keysMax = PartCodec.keysMax(link.bytesMax());
+      for (int from = 0; from < indexes.length; from += keysMax) {
+        final int[] some =
+            Arrays.copyOfRange(indexes, from, Math.min(indexes.length, from + keysMax));
+        final byte[] question = new byte[some.length * IndexKey.BYTES];
+        for (int i = 0; i < some.length; i++) {
+          final int at = some[i];
+          new IndexKey(groups[at], keys[at]).write(question, i * IndexKey.BYTES);
+        }
+        final long id = nextQuestionId.getAndIncrement();
+        final Question sent = new Question(this, member.nodeId(), some);
+        synchronized (lock) {
+          if (isAnswered) {
+            return;
+          }
+          asked.put(id, sent);
+        }
+        questions.put(id, sent);
+        if (!link.ask(member, id, question)) {
+          refused.increment();
         }
       }
-      return List.copyOf(byOwner.values());
     }
 
-    private void ask(final IgniteLife present, final Part part) {
-      if (!admit(part.owner())) {
-        partEnded(false);
-        return;
-      }
-      // Sorted: Ignite warns of sets without an order, and a hash set would compare identities.
-      final Set<byte[]> wanted = new TreeSet<>(Arrays::compareUnsigned);
-      part.indexes().stream().forEach(i -> wanted.add(new IndexKey(groups[i], keys[i]).toBytes()));
-      try {
-        present.cache().getAllAsync(wanted).listen(future -> completed(future, part));
-      } catch (final RuntimeException _) {
-        // Ignite stops, or never found its way: whatever it is, the owner's place is free again.
-        failed.increment();
-        leave(part.owner());
-        partEnded(false);
-      }
-    }
-
-    private void completed(final IgniteFuture<Map<byte[], byte[]>> future, final Part part) {
-      leave(part.owner());
-      boolean isKnown = false;
-      try {
-        if (!isAnswered) {
-          enter(future.get(), part.indexes());
-          isKnown = true;
-        }
-      } catch (final RuntimeException _) {
-        failed.increment();
-      }
-      partEnded(isKnown);
-    }
-
-    private void enter(final Map<byte[], byte[]> found, final BitSet indexes) {
-      final Map<IndexKey, byte[]> byKey = HashMap.newHashMap(found.size());
-      found.forEach((key, entry) -> byKey.put(IndexKey.fromBytes(key), entry));
+    private void answerIfComplete() {
       synchronized (lock) {
-        if (!isAnswered) {
-          indexes.stream()
-              .forEach(i -> perKey[i] = reachable(byKey.get(new IndexKey(groups[i], keys[i]))));
-        }
-      }
-    }
-
-    /** The holders one can pull from now: others, and present. */
-    private @Nullable Holders reachable(final byte @Nullable [] entry) {
-      if (entry == null || !IndexEntry.isValid(entry)) {
-        return null;
-      }
-      final int count = IndexEntry.count(entry);
-      final long[] nodeIds = new long[count];
-      final long[] versions = new long[count];
-      int kept = 0;
-      for (int i = 0; i < count; i++) {
-        final long nodeId = IndexEntry.nodeId(entry, i);
-        if (isRemoteMember.test(nodeId)) {
-          nodeIds[kept] = nodeId;
-          versions[kept++] = IndexEntry.version(entry, i);
-        }
-      }
-      return kept == 0
-          ? null
-          : new Holders(
-              IndexEntry.lengthBytes(entry),
-              Arrays.copyOf(nodeIds, kept),
-              Arrays.copyOf(versions, kept));
-    }
-
-    private void partEnded(final boolean isKnown) {
-      synchronized (lock) {
-        isWhole &= isKnown;
-        if (--openParts > 0) {
+        if (openKeys > 0) {
           return;
         }
       }
-      answer();
+      answer(true);
     }
 
     void expire() {
@@ -257,30 +330,30 @@ final class Lookups {
         if (isAnswered) {
           return;
         }
-        isWhole = false;
+        final long untilNs = System.nanoTime() + AVOID_NS;
+        for (final Question question : asked.values()) {
+          if (question.next < question.indexes.length) {
+            avoidedUntilNs.put(question.nodeId, untilNs);
+          }
+        }
       }
       late.increment();
-      answer();
+      answer(false);
     }
 
-    void answerUnknown() {
-      synchronized (lock) {
-        isWhole = false;
-      }
-      answer();
-    }
-
-    private void answer() {
+    void answer(final boolean isWhole) {
       synchronized (lock) {
         if (isAnswered) {
           return;
         }
         isAnswered = true;
       }
+      asked.keySet().forEach(questions::remove);
       final Future<?> pending = deadline;
       if (pending != null) {
         pending.cancel(false);
       }
+      open.decrementAndGet();
       answered.increment();
       callback.found(perKey, isWhole);
     }

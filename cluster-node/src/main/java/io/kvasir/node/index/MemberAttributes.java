@@ -41,6 +41,11 @@ final class MemberAttributes {
     return text(node, ZONE);
   }
 
+  /** The node id, or 0, which no member has, if the node does not describe itself. */
+  static long nodeId(final ClusterNode node) {
+    return node.attribute(NODE_ID) instanceof final Long id ? id : 0;
+  }
+
   static @Nullable ClusterMember member(final ClusterNode node) {
     final Object nodeId = node.attribute(NODE_ID);
     final Object capacity = node.attribute(CAPACITY);

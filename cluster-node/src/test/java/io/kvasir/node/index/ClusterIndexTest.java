@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.kvasir.node.peer.IndexQuestions;
 import io.kvasir.placement.ChunkKey;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -68,9 +69,11 @@ class ClusterIndexTest {
   void shouldDescribeEveryMemberToEveryOther() {
     final List<ClusterMember> members = index(1).members();
     assertEquals(
-        new ClusterMember(1, "n1", "127.0.0.1:40001", "a", 1L << 30, false), members.get(0));
+        new ClusterMember(1, "n1", cluster.node(0).endpoint(), "a", 1L << 30, false),
+        members.get(0));
     assertEquals(
-        new ClusterMember(2, "n2", "127.0.0.1:40002", "a", 1L << 30, true), members.get(1));
+        new ClusterMember(2, "n2", cluster.node(1).endpoint(), "a", 1L << 30, true),
+        members.get(1));
     IndexCluster.await("told of them", () -> members.equals(cluster.node(1).seen));
     assertTrue(cluster.node(1).reannounces.get() >= 1, "asked to announce after the join");
   }
@@ -306,7 +309,12 @@ class ClusterIndexTest {
   }
 
   private static void join(final IndexConfig config, final int protocolVersion) {
-    ClusterIndex.start(config, protocolVersion, IndexCluster.GRACE, new IndexCluster.Node())
+    ClusterIndex.start(
+            config,
+            protocolVersion,
+            IndexCluster.GRACE,
+            new IndexCluster.Node(),
+            new IndexQuestions())
         .close();
   }
 

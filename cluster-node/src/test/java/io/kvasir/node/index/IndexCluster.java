@@ -3,7 +3,12 @@ package io.kvasir.node.index;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.kvasir.node.peer.IndexQuestions;
 import io.kvasir.placement.ChunkKey;
+import io.kvasir.transport.ChunkSource;
+import io.kvasir.transport.ServeRequest;
+import io.kvasir.transport.Transport;
+import io.kvasir.transport.TransportConfig;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
@@ -24,16 +29,57 @@ final class IndexCluster implements AutoCloseable {
   static final Duration PATIENCE = Duration.ofMinutes(2);
   static final Duration GRACE = Duration.ofSeconds(2);
 
-  /** A member and what it told its node. */
-  static final class Node implements MembershipListener {
+  /** A member with a transport of its own, and what it told its node. */
+  static final class Node implements MembershipListener, AutoCloseable {
     final AtomicInteger reannounces = new AtomicInteger();
     volatile List<ClusterMember> seen = List.of();
+    private @Nullable Transport transport;
     private @Nullable ClusterIndex index;
 
     ClusterIndex index() {
       final ClusterIndex started = index;
       assertNotNull(started);
       return started;
+    }
+
+    String endpoint() {
+      final Transport started = transport;
+      assertNotNull(started);
+      return started.endpoint();
+    }
+
+    /** Joins; the configuration's endpoint is replaced by that of the transport. */
+    Node join(final IndexConfig config) {
+      final IndexQuestions questions = new IndexQuestions();
+      final Transport started =
+          Transport.start(
+              TransportConfig.builder(
+                      config.nodeId(),
+                      config.clusterName(),
+                      config.workDirectory().resolveSibling("aeron-" + config.nodeId()))
+                  .build(),
+              new NoChunks(),
+              questions);
+      transport = started;
+      questions.connect(started);
+      final ClusterIndex joined =
+          ClusterIndex.start(
+              at(config, started.endpoint()),
+              MemberAttributes.PROTOCOL_VERSION,
+              GRACE,
+              this,
+              questions);
+      index = joined;
+      questions.connect(joined);
+      return this;
+    }
+
+    @Override
+    public void close() {
+      index().close();
+      if (transport != null) {
+        transport.close();
+      }
     }
 
     @Override
@@ -44,6 +90,26 @@ final class IndexCluster implements AutoCloseable {
     @Override
     public void reannounceNeeded() {
       reannounces.incrementAndGet();
+    }
+  }
+
+  /** These nodes share an index only. */
+  private static final class NoChunks implements ChunkSource {
+    @Override
+    public void requested(final ServeRequest request) {
+      for (int i = 0; i < request.size(); i++) {
+        request.missing(i);
+      }
+    }
+
+    @Override
+    public void finished(final ServeRequest request, final int chunk) {
+      throw new AssertionError("no chunk was found");
+    }
+
+    @Override
+    public void doubted(final ChunkKey key, final long version) {
+      throw new AssertionError("no chunk was sent");
     }
   }
 
@@ -77,6 +143,23 @@ final class IndexCluster implements AutoCloseable {
         directory.resolve("n" + nodeId));
   }
 
+  private static IndexConfig at(final IndexConfig config, final String endpoint) {
+    return new IndexConfig(
+        config.clusterName(),
+        config.nodeId(),
+        config.nodeName(),
+        config.bindAddress(),
+        config.discoveryPort(),
+        config.communicationPort(),
+        config.seeds(),
+        endpoint,
+        config.zone(),
+        config.capacityBytes(),
+        config.voters(),
+        config.memoryBytes(),
+        config.workDirectory());
+  }
+
   static int freePort() throws Exception {
     try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return probe.getLocalPort();
@@ -84,9 +167,7 @@ final class IndexCluster implements AutoCloseable {
   }
 
   Node add(final String zone) {
-    final Node node = new Node();
-    final IndexConfig config = config(directory, nodes.size() + 1L, zone, 0, seeds);
-    node.index = ClusterIndex.start(config, MemberAttributes.PROTOCOL_VERSION, GRACE, node);
+    final Node node = new Node().join(config(directory, nodes.size() + 1L, zone, 0, seeds));
     nodes.add(node);
     seeds.add("127.0.0.1:" + node.index().discoveryPort());
     return node;
@@ -153,6 +234,6 @@ final class IndexCluster implements AutoCloseable {
 
   @Override
   public void close() {
-    nodes.reversed().forEach(node -> node.index().close());
+    nodes.reversed().forEach(Node::close);
   }
 }

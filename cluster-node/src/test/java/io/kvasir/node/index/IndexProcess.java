@@ -17,11 +17,10 @@ final class IndexProcess {
 
   public static void main(final String[] arguments) throws Exception {
     final Path directory = Path.of(arguments[0]);
-    final IndexCluster.Node node = new IndexCluster.Node();
     final List<String> seeds = List.of(arguments[3].split(",", -1));
     final IndexConfig config =
         IndexCluster.config(directory, Long.parseLong(arguments[1]), arguments[2], 0, seeds);
-    try (ClusterIndex index = ClusterIndex.start(config, node);
+    try (IndexCluster.Node node = new IndexCluster.Node().join(config);
         BufferedReader in =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
       System.out.println("READY");
@@ -30,7 +29,7 @@ final class IndexProcess {
         System.out.println(
             switch (words[0]) {
               case "announce" ->
-                  announce(index, Long.parseLong(words[1]), Integer.parseInt(words[2]));
+                  announce(node.index(), Long.parseLong(words[1]), Integer.parseInt(words[2]));
               default -> "UNKNOWN";
             });
       }

@@ -1,5 +1,6 @@
 package io.kvasir.node.index;
 
+import io.kvasir.node.peer.IndexQuestions;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -49,7 +50,7 @@ public final class JoinRecording implements AutoCloseable {
               List.of(),
               64L << 20,
               directory);
-      ClusterIndex.start(config, new IndexCluster.Node()).close();
+      ClusterIndex.start(config, new IndexCluster.Node(), new IndexQuestions()).close();
       return recording.conversations();
     }
   }
