@@ -41,6 +41,11 @@ class OpenPortsFuzzTest {
   private static final int CHUNK_BYTES = 64 << 10;
   private static final int CHUNKS = 4;
   private static final int LOG_LINES_MAX = 200;
+
+  /** A part takes seconds; a node that stays away must not hold up the test for ever. */
+  private static final Duration PART_MAX = Duration.ofMinutes(2);
+
+  private static final long FRAME_MAX_NS = 2_000_000;
   private static final Duration SETTLE = Duration.ofSeconds(60);
 
   @TempDir private static Path directory;
@@ -154,6 +159,7 @@ class OpenPortsFuzzTest {
 
   private void converse(final int port, final boolean discovery, final int count) throws Exception {
     final AtomicInteger left = new AtomicInteger(count);
+    final long untilNs = System.nanoTime() + PART_MAX.toNanos() + count * FRAME_MAX_NS;
     final List<Future<?>> strangers = new ArrayList<>();
     try (ExecutorService threads = Executors.newFixedThreadPool(STRANGERS)) {
       for (int i = 0; i < STRANGERS; i++) {
@@ -162,6 +168,8 @@ class OpenPortsFuzzTest {
             threads.submit(
                 () -> {
                   while (left.get() > 0) {
+                    assertTrue(
+                        System.nanoTime() - untilNs < 0, "closed or never hangs up, seed " + seed);
                     left.addAndGet(
                         -noise.converse(InetAddress.getLoopbackAddress(), port, discovery));
                   }

@@ -91,8 +91,7 @@ public final class ClusterIndex implements AutoCloseable {
     this.announcer = new Announcer(this::cache);
     this.reader = new PartReader(this::presentLife, link);
     this.lookups =
-        new Lookups(
-            self.nodeId(), this::presentLife, nodeId -> members.get(nodeId), reader, link, timer);
+        new Lookups(self.nodeId(), this::presentLife, nodeId -> members.get(nodeId), reader, link);
     this.keeper =
         Thread.ofPlatform().name("kvasir-index-keeper").daemon().unstarted(this::keepJoined);
   }
@@ -443,8 +442,6 @@ public final class ClusterIndex implements AutoCloseable {
     synchronized (membership) {
       cancel(nextSweep);
     }
-    // Lookups still open get their answer at their deadline: delayed tasks run on after a shutdown,
-    // periodic ones do not.
     timer.shutdown();
   }
 }

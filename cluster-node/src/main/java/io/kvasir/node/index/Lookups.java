@@ -6,9 +6,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Future;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -20,9 +17,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Asks the index with a deadline. Each member that keeps entries of the wanted groups is asked by a
- * message of our own, and this node's part is read beside; at the deadline a timer answers with
- * what is known then. A member that let a deadline pass is left alone for a while, and the backups
- * of its entries are asked.
+ * message of our own, and this node's part is read beside; at the deadline the answer is what is
+ * known then. A member that let a deadline pass is left alone for a while, and the backups of its
+ * entries are asked.
  *
  * <p>Ignite's own reads are not used: they stand still while the ring agrees on a change, and they
  * cross twice as many threads.
@@ -39,7 +36,6 @@ final class Lookups {
   private final LongFunction<@Nullable ClusterMember> members;
   private final PartReader reader;
   private final IndexLink link;
-  private final ScheduledExecutorService timer;
   private final AtomicInteger open = new AtomicInteger();
   private final AtomicLong nextQuestionId = new AtomicLong(new SecureRandom().nextLong());
   private final Map<Long, Question> questions = new ConcurrentHashMap<>();
@@ -58,14 +54,12 @@ final class Lookups {
       final Supplier<@Nullable IgniteLife> life,
       final LongFunction<@Nullable ClusterMember> members,
       final PartReader reader,
-      final IndexLink link,
-      final ScheduledExecutorService timer) {
+      final IndexLink link) {
     this.selfNodeId = selfNodeId;
     this.life = life;
     this.members = members;
     this.reader = reader;
     this.link = link;
-    this.timer = timer;
   }
 
   void lookup(
@@ -86,15 +80,7 @@ final class Lookups {
       lookup.answer(false);
       return;
     }
-    try {
-      lookup.deadline =
-          timer.schedule(lookup::expire, deadlineNs - System.nanoTime(), TimeUnit.NANOSECONDS);
-    } catch (final RejectedExecutionException _) {
-      // The index is closing.
-      lookup.answer(false);
-      return;
-    }
-    lookup.start();
+    lookup.start(deadlineNs);
   }
 
   /** A member answered a question, or a part of it. Any thread; does not wait. */
@@ -206,7 +192,6 @@ final class Lookups {
     private final LookupCallback callback;
     private final Object lock = new Object();
     private final Map<Long, Question> asked = new LinkedHashMap<>();
-    private volatile @Nullable Future<?> deadline;
 
     // Guarded by the lock; the array is the callback's from the answer on.
     private final @Nullable Holders[] perKey;
@@ -222,7 +207,7 @@ final class Lookups {
     }
 
     /** Asks each member its part: one that is slow or gone keeps only its own keys unknown. */
-    void start() {
+    void start(final long deadlineNs) {
       final IgniteLife present = life.get();
       if (present == null) {
         answer(false);
@@ -237,15 +222,18 @@ final class Lookups {
         answer(false);
         return;
       }
-      parts.forEach(
-          (member, part) -> {
-            if (member.local()) {
-              readHere(part.toIntArray());
-            } else {
-              ask(member, part.toIntArray());
-            }
-          });
-      answerIfComplete();
+      int[] here = {};
+      for (final Map.Entry<ClusterMember, IntArrayList> part : parts.entrySet()) {
+        if (part.getKey().local()) {
+          here = part.getValue().toIntArray();
+        } else {
+          ask(part.getKey(), part.getValue().toIntArray());
+        }
+      }
+      if (!reader.execute(readHere(deadlineNs, here))) {
+        refused.increment();
+        answer(false);
+      }
     }
 
     private Map<ClusterMember, IntArrayList> partsByKeeper(final IgniteLife present) {
@@ -262,19 +250,21 @@ final class Lookups {
       return parts;
     }
 
-    private void readHere(final int[] indexes) {
-      final boolean isTaken =
-          reader.execute(
-              () -> {
-                final @Nullable Holders[] found = new @Nullable Holders[indexes.length];
-                for (int i = 0; i < indexes.length; i++) {
-                  final int at = indexes[i];
-                  found[i] = reachable(reader.entry(new IndexKey(groups[at], keys[at]).toBytes()));
-                }
-                entered(indexes, found);
-              });
-      if (!isTaken) {
-        refused.increment();
+    private Runnable readHere(final long deadlineNs, final int[] indexes) {
+      return () -> {
+        reader.at(new PartReader.Alarm(deadlineNs, this::isAnswered, this::expire));
+        final @Nullable Holders[] found = new @Nullable Holders[indexes.length];
+        for (int i = 0; i < indexes.length; i++) {
+          final int at = indexes[i];
+          found[i] = reachable(reader.entry(new IndexKey(groups[at], keys[at]).toBytes()));
+        }
+        entered(indexes, found);
+      };
+    }
+
+    private boolean isAnswered() {
+      synchronized (lock) {
+        return isAnswered;
       }
     }
 
@@ -349,10 +339,6 @@ final class Lookups {
         isAnswered = true;
       }
       asked.keySet().forEach(questions::remove);
-      final Future<?> pending = deadline;
-      if (pending != null) {
-        pending.cancel(false);
-      }
       open.decrementAndGet();
       answered.increment();
       callback.found(perKey, isWhole);

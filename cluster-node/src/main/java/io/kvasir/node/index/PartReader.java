@@ -1,10 +1,10 @@
 package io.kvasir.node.index;
 
+import java.util.PriorityQueue;
 import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.apache.ignite.IgniteCache;
 import org.apache.ignite.cache.CachePeekMode;
@@ -12,42 +12,72 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the entries that this member keeps, as a primary or as a backup, for its own lookups and
- * for its peers', on one thread. Only this member's memory is read, so it answers also while the
- * ring agrees on a change, or a member of it hangs.
+ * for its peers', on one thread, which also keeps the deadlines of lookups. Only this member's
+ * memory is read, so it answers also while the ring agrees on a change, or a member of it hangs.
  */
 final class PartReader implements AutoCloseable {
   /** Questions that wait; beyond it they are dropped, and their askers' deadlines pass. */
   private static final int WAITING_MAX = 1_024;
 
-  private static final long STOP_SECONDS_MAX = 10;
+  private static final long STOP_MILLIS_MAX = 10_000;
 
   private final Supplier<@Nullable IgniteLife> life;
   private final IndexLink link;
-  private final ThreadPoolExecutor thread;
+  private final ArrayBlockingQueue<Runnable> tasks = new ArrayBlockingQueue<>(WAITING_MAX);
+  private final PriorityQueue<Alarm> alarms =
+      new PriorityQueue<>((a, b) -> Long.signum(a.atNs() - b.atNs()));
+  private final Thread thread;
+  private volatile boolean isClosed;
   final LongAdder answered = new LongAdder();
   final LongAdder dropped = new LongAdder();
+
+  /** What is to be done at a time, if it is not over by then. */
+  record Alarm(long atNs, BooleanSupplier isOver, Runnable task) {}
 
   PartReader(final Supplier<@Nullable IgniteLife> life, final IndexLink link) {
     this.life = life;
     this.link = link;
-    this.thread =
-        new ThreadPoolExecutor(
-            1,
-            1,
-            0,
-            TimeUnit.SECONDS,
-            new ArrayBlockingQueue<>(WAITING_MAX),
-            Thread.ofPlatform().name("kvasir-index-reader").daemon().factory());
+    this.thread = Thread.ofPlatform().name("kvasir-index-reader").daemon().start(this::run);
   }
 
   /** Runs it on the thread; false if too much waits there. */
   boolean execute(final Runnable task) {
-    try {
-      thread.execute(task);
-      return true;
-    } catch (final RejectedExecutionException _) {
+    final boolean isTaken = !isClosed && tasks.offer(task);
+    if (!isTaken) {
       dropped.increment();
-      return false;
+    }
+    return isTaken;
+  }
+
+  /** Sets an alarm. The thread's own. */
+  void at(final Alarm alarm) {
+    alarms.add(alarm);
+  }
+
+  private void run() {
+    try {
+      while (!isClosed) {
+        final Runnable task = tasks.poll(untilAlarmNs(), TimeUnit.NANOSECONDS);
+        if (task != null) {
+          task.run();
+        }
+        ring();
+      }
+    } catch (final InterruptedException _) {
+      // Closing.
+    }
+  }
+
+  private long untilAlarmNs() {
+    while (!alarms.isEmpty() && alarms.element().isOver().getAsBoolean()) {
+      alarms.remove();
+    }
+    return alarms.isEmpty() ? Long.MAX_VALUE : alarms.element().atNs() - System.nanoTime();
+  }
+
+  private void ring() {
+    while (!alarms.isEmpty() && alarms.element().atNs() - System.nanoTime() <= 0) {
+      alarms.remove().task().run();
     }
   }
 
@@ -90,13 +120,19 @@ final class PartReader implements AutoCloseable {
     answered.increment();
   }
 
+  /** Ends the thread, and rings what alarms are left. */
   @Override
   public void close() {
-    thread.shutdownNow();
+    isClosed = true;
+    thread.interrupt();
     try {
-      thread.awaitTermination(STOP_SECONDS_MAX, TimeUnit.SECONDS);
+      thread.join(STOP_MILLIS_MAX);
     } catch (final InterruptedException _) {
       Thread.currentThread().interrupt();
+    }
+    if (!thread.isAlive()) {
+      tasks.forEach(Runnable::run);
+      alarms.forEach(alarm -> alarm.task().run());
     }
   }
 }
