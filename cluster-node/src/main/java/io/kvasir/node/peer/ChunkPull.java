@@ -109,6 +109,12 @@ final class ChunkPull {
     return failure;
   }
 
+  /** Forgets the bytes that are here; the present holder may be asked for all of them. */
+  void startOver() {
+    tried[holder] = false;
+    reached(EndReason.FAILED, 0, 0);
+  }
+
   /** Remembers why and how far a pull failed. */
   void reached(final EndReason reason, final long reachedVersion, final int bytes) {
     failure = reason;

@@ -281,9 +281,14 @@ public final class PullCoordinator {
       case OVERLOADED -> pull.reached(EndReason.FAILED, version, bytesReached);
       case CORRUPT -> {
         counters.corruptPull();
-        transport.doubt(pull.holderNodeId(), pull.key(), version);
-        withdrawStale(pull);
-        pull.reached(EndReason.FAILED, 0, 0);
+        if (pull.fromOffset() > 0) {
+          // The bytes are of two holders: the whole from this one says whose were wrong.
+          pull.startOver();
+        } else {
+          transport.doubt(pull.holderNodeId(), pull.key(), version);
+          withdrawStale(pull);
+          pull.reached(EndReason.FAILED, 0, 0);
+        }
       }
       case DEADLINE -> {
         giveUp(pull, EndReason.DEADLINE);
