@@ -11,16 +11,18 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the lane waits. After a few yields it sleeps in a selector over the sockets of its own media
- * driver, so a datagram ends the wait at once; other threads end it by {@link #wake}. The driver's
- * timers bound it. The sockets of an external driver are not to be seen: then it naps instead,
- * shortly while transfers are in flight, and longer and longer up to a millisecond without.
+ * How the lane waits. Without transfers it sleeps in a selector over the sockets of its own media
+ * driver, so a datagram ends the wait at once; the driver's timers bound it. With transfers in
+ * flight it yields a few times, then naps shortly: several segments gather meanwhile, and on a
+ * small machine the thread that answers and the peer want the core (waking for each segment moved a
+ * third less). The sockets of an external driver are not to be seen: then it naps without transfers
+ * too, longer and longer up to a millisecond. Other threads end every wait by {@link #wake}.
  *
  * <p>Lane thread only, except {@link #wake}.
  */
 final class LaneIdle implements AutoCloseable {
-  private static final int YIELDS = 5;
-  private static final long SELECT_ACTIVE_MS = 1;
+  private static final int YIELDS_ACTIVE = 5;
+  private static final int YIELDS = 1;
   private static final long SELECT_MS = 4;
   private static final long NAP_MIN_NS = 50_000;
   private static final long NAP_MAX_NS = 1_000_000;
@@ -29,6 +31,7 @@ final class LaneIdle implements AutoCloseable {
   private final Consumer<SelectionKey> onReady = this::ready; // a field: no allocation per wait
   private volatile @Nullable Thread thread;
   private volatile boolean isNapping;
+  private volatile boolean isSelecting;
   private volatile boolean isWoken;
   private int yields;
   private long napNs = NAP_MIN_NS;
@@ -66,8 +69,9 @@ final class LaneIdle implements AutoCloseable {
   /** Any thread: there is something to do. */
   void wake() {
     isWoken = true;
-    if (isNapping) {
+    if (isSelecting) {
       selector.wakeup();
+    } else if (isNapping) {
       LockSupport.unpark(thread);
     }
   }
@@ -81,16 +85,17 @@ final class LaneIdle implements AutoCloseable {
       napNs = NAP_MIN_NS;
       return;
     }
-    if (yields < YIELDS) {
+    if (yields < (isActive ? YIELDS_ACTIVE : YIELDS)) {
       yields++;
       Thread.yield();
       return;
     }
-    isNapping = true;
-    if (!isWoken) {
-      sleep(isActive);
+    if (isActive || selector.keys().isEmpty()) {
+      napNs = isActive ? NAP_MIN_NS : Math.min(2 * napNs, NAP_MAX_NS);
+      nap();
+    } else {
+      select();
     }
-    isNapping = false;
     if (isWoken) {
       isWoken = false;
       yields = 0;
@@ -98,22 +103,30 @@ final class LaneIdle implements AutoCloseable {
     }
   }
 
+  private void nap() {
+    isNapping = true;
+    if (!isWoken) {
+      LockSupport.parkNanos(this, napNs);
+    }
+    isNapping = false;
+  }
+
+  private void select() {
+    isSelecting = true;
+    try {
+      if (!isWoken) {
+        selector.select(onReady, SELECT_MS);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } finally {
+      isSelecting = false;
+    }
+  }
+
   /** The driver finds out by itself what is ready; only that something is counts here. */
   private void ready(SelectionKey key) {
     yields = 0;
-  }
-
-  private void sleep(boolean isActive) {
-    if (selector.keys().isEmpty()) {
-      napNs = isActive ? NAP_MIN_NS : Math.min(2 * napNs, NAP_MAX_NS);
-      LockSupport.parkNanos(this, napNs);
-      return;
-    }
-    try {
-      selector.select(onReady, isActive ? SELECT_ACTIVE_MS : SELECT_MS);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   @Override

@@ -168,6 +168,7 @@ class ClusterIndexProcessTest {
       report("a member hangs", () -> false, Duration.ofSeconds(1));
       // No upper bound: a slow machine takes long enough for the member to be dropped.
       assertTrue(foundWithoutWaitingLong() > 0, "seed " + SEED);
+      IndexCluster.await("all found through backups", ClusterIndexProcessTest::allFound);
     } finally {
       third.signal("CONT");
     }
