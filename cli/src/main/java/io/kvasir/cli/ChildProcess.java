@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A program that runs to its end within a limit. It ends, and with it what it has started, when its
@@ -28,12 +29,17 @@ record ChildProcess(int status, String output) {
    */
   static ChildProcess run(ProcessBuilder builder, Duration limit)
       throws IOException, InterruptedException {
-    Process process = builder.start();
-    Thread hook = Thread.ofPlatform().unstarted(() -> end(process));
+    Beginning beginning = new Beginning();
+    Thread hook = Thread.ofPlatform().unstarted(beginning::undo);
+    // Before the program begins: a signal in between would leave it behind.
+    Runtime.getRuntime().addShutdownHook(hook);
     try {
-      Runtime.getRuntime().addShutdownHook(hook);
+      Process process = beginning.start(builder);
       CompletableFuture<String> output = new CompletableFuture<>();
-      Thread.ofVirtual().start(() -> read(process.getInputStream(), output));
+      Thread.ofPlatform()
+          .daemon()
+          .name("kvasir-child-out")
+          .start(() -> read(process.getInputStream(), output));
       if (!process.waitFor(limit)) {
         throw new IOException(
             "KVA-0154 a program takes too long - program="
@@ -44,11 +50,39 @@ record ChildProcess(int status, String output) {
       }
       return new ChildProcess(process.exitValue(), output.join());
     } finally {
-      end(process);
+      beginning.undo();
       try {
         Runtime.getRuntime().removeShutdownHook(hook);
       } catch (IllegalStateException e) {
         // The JVM is ending: the hook has run, or does.
+      }
+    }
+  }
+
+  /** The start of a program, or the end of the command, whichever comes first. */
+  private static final class Beginning {
+    private @Nullable Process process;
+    private boolean isUndone;
+
+    synchronized Process start(ProcessBuilder builder) throws IOException {
+      if (isUndone) {
+        throw new IOException(
+            "KVA-0155 not started, the command is ending - program="
+                + builder.command().getFirst());
+      }
+      Process started = builder.start();
+      process = started;
+      return started;
+    }
+
+    void undo() {
+      Process started;
+      synchronized (this) {
+        isUndone = true;
+        started = process;
+      }
+      if (started != null) {
+        end(started);
       }
     }
   }

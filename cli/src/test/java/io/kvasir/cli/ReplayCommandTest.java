@@ -3,6 +3,8 @@ package io.kvasir.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,6 +71,28 @@ class ReplayCommandTest {
     assertEquals("", output.out());
     assertTrue(output.err().startsWith("kvasir: KVA-0611 "), output.err());
     assertTrue(output.err().contains("line=2"), output.err());
+  }
+
+  @Test
+  void shouldGoOnWithoutTheNodeThatItKilled() throws IOException {
+    final StringBuilder trace = new StringBuilder();
+    for (int i = 0; i < 300; i++) {
+      // Ten prefixes of four blocks in turn, each with a block of its own behind.
+      final int prefix = 4 * (i % 10);
+      trace.append(
+          "{\"input_length\": 2560, \"hash_ids\": [%d, %d, %d, %d, %d]}%n"
+              .formatted(prefix, prefix + 1, prefix + 2, prefix + 3, 1_000 + i));
+    }
+    final Output output =
+        replay(
+            trace.toString(), "--nodes", "3", "--kill-node", "1", "--at-request", "100", "--json");
+    assertEquals(0, output.exitCode(), output.err());
+    final JsonNode json = JsonMapper.builder().build().readTree(output.out());
+    assertTrue(json.at("/kill/gone").asBoolean(), output.out());
+    assertEquals(2, json.path("nodes").size(), output.out());
+    assertEquals(300, json.path("requests").asInt());
+    assertEquals(0, json.path("wrongBytes").asInt());
+    assertTrue(json.path("hitBlocks").asInt() > 0, output.out());
   }
 
   private Output replay(final String trace, final String... options) throws IOException {

@@ -186,7 +186,11 @@ final class Lane implements Runnable {
       isBroken = true;
     }
     boolean isActive = context.servesInFlight() > 0 || pullsInFlight.get() > 0;
-    idle.idle(work, isActive);
+    try {
+      idle.idle(work, isActive);
+    } catch (RuntimeException e) {
+      onError(e);
+    }
   }
 
   private int doWork(long nowNs) {

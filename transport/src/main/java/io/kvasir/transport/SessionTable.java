@@ -110,6 +110,8 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     }
     if (session != null) {
       session.note(note, now);
+    } else {
+      context.counters.increment(Counter.NOTES_DROPPED);
     }
   }
 

@@ -47,7 +47,7 @@ final class EngineProcess implements AutoCloseable {
     requests =
         new BufferedWriter(
             new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8), 1 << 16);
-    Thread.ofVirtual().name("kvasir-" + name + "-answers").start(this::readAnswers);
+    Thread.ofPlatform().daemon().name("kvasir-" + name + "-answers").start(this::readAnswers);
   }
 
   /** Starts an engine beside the node that listens on {@code socket}; does not wait for it. */

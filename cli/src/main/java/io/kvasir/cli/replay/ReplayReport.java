@@ -37,6 +37,7 @@ public record ReplayReport(
   /**
    * What a killed node did to the rest.
    *
+   * @param isGone whether the node's process was over at the end
    * @param longestRequestMs longest request that ended after the kill
    * @param blocksPerSecondAfter15s rate from 15 s after the kill to the end; absent when it ended
    *     sooner
@@ -45,6 +46,7 @@ public record ReplayReport(
   public record Kill(
       @JsonProperty("node") int node,
       @JsonProperty("atRequest") int atRequest,
+      @JsonProperty("gone") boolean isGone,
       @JsonProperty("longestRequestMs") double longestRequestMs,
       @JsonProperty("firstRequestAfter15s") @Nullable Integer firstRequestAfter15s,
       @JsonProperty("blocksPerSecondAfter15s") @Nullable Double blocksPerSecondAfter15s) {}
@@ -58,7 +60,9 @@ public record ReplayReport(
 
   /** Did the replay prove what it set out to prove? */
   public boolean isGood() {
-    return wrongBytes == 0 && (flippedBytes == 0 || detectedCorruptions > 0);
+    return wrongBytes == 0
+        && (flippedBytes == 0 || detectedCorruptions > 0)
+        && (kill == null || kill.isGone());
   }
 
   /** Prints the result for people. */
@@ -88,9 +92,10 @@ public record ReplayReport(
     if (kill != null) {
       out.printf(
           locale,
-          "killed              node %d at request %d, longest request after it %.1f ms%n",
+          "killed              node %d at request %d, %s, longest request after it %.1f ms%n",
           kill.node(),
           kill.atRequest(),
+          kill.isGone() ? "gone" : "STILL ALIVE",
           kill.longestRequestMs());
       if (kill.blocksPerSecondAfter15s() != null) {
         out.printf(

@@ -209,6 +209,7 @@ public final class TraceReplay {
 
   /** What happens after a node is killed. */
   private static final class KillWatch {
+    private final LocalNode victim;
     private final int node;
     private final int atRequest;
     private final long killedNs;
@@ -219,7 +220,8 @@ public final class TraceReplay {
     private long lastNs;
     private long lastBlocks;
 
-    private KillWatch(int node, int atRequest, long killedNs) {
+    private KillWatch(LocalNode victim, int node, int atRequest, long killedNs) {
+      this.victim = victim;
       this.node = node;
       this.atRequest = atRequest;
       this.killedNs = killedNs;
@@ -227,8 +229,10 @@ public final class TraceReplay {
 
     /** Kills from a thread of its own, so that the request is under way when the node dies. */
     static KillWatch kill(LocalCluster cluster, int node, int atRequest) {
-      Thread.ofVirtual().name("replay-kill").start(() -> cluster.node(node).kill());
-      return new KillWatch(node, atRequest, System.nanoTime());
+      LocalNode victim = cluster.node(node);
+      // A platform thread: those that wait for the output of nodes may hold every carrier.
+      Thread.ofPlatform().daemon().name("replay-kill").start(victim::kill);
+      return new KillWatch(victim, node, atRequest, System.nanoTime());
     }
 
     void requestEnded(int number, long startNs, long endNs, long blocks) {
@@ -247,6 +251,7 @@ public final class TraceReplay {
       return new ReplayReport.Kill(
           node,
           atRequest,
+          !victim.isAlive(),
           longestNs / 1e6,
           settled ? settledRequest : null,
           settled ? (lastBlocks - settledBlocks) / ((lastNs - settledNs) / 1e9) : null);

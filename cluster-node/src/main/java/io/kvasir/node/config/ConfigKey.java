@@ -19,8 +19,7 @@ enum ConfigKey {
       "node.run-dir",
       Kind.PATH,
       "auto",
-      "Directory of the lock file, engine.sock, node.json and logs; auto:"
-          + " /tmp/kvasir-UID/NAME"),
+      "Directory of the lock file, engine.sock and node.json; auto: /tmp/kvasir-UID/NAME"),
   NODE_ZONE(
       "node.zone",
       Kind.NAME,
@@ -42,7 +41,7 @@ enum ConfigKey {
       "cluster.communication-port",
       Kind.PORT,
       "47100",
-      "TCP port of index messages; 0: any free port"),
+      "TCP port of announcements and of the index's own messages; 0: any free port"),
   CLUSTER_SEEDS(
       "cluster.seeds",
       Kind.ENDPOINTS,
@@ -52,9 +51,13 @@ enum ConfigKey {
       "cluster.voters",
       Kind.NAMES,
       "",
-      "Names of the 1, 3, 5 or 7 nodes that decide membership questions; empty: this node alone"),
+      "Names of the 1, 3, 5 or 7 nodes that will decide membership questions; checked and told to"
+          + " others, but not used yet: nothing guards against a split"),
   TRANSPORT_PORT(
-      "transport.port", Kind.PORT, "20121", "UDP port of chunk transfers; 0: any free port"),
+      "transport.port",
+      Kind.PORT,
+      "20121",
+      "UDP port of chunk transfers and lookups; 0: any free port"),
   TRANSPORT_MTU(
       "transport.mtu",
       Kind.SIZE,

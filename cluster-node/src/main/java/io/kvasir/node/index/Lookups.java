@@ -85,12 +85,12 @@ final class Lookups {
 
   /** A member answered a question, or a part of it. Any thread; does not wait. */
   void answered(final long nodeId, final long questionId, final byte[] part) {
-    // Also too late it shows that the member was only slow.
-    avoidedUntilNs.remove(nodeId);
     final Question question = questions.get(questionId);
     if (question != null && question.nodeId == nodeId) {
       question.answered(part);
     }
+    // Also too late it shows that the member was only slow.
+    avoidedUntilNs.remove(nodeId);
   }
 
   /**
@@ -142,17 +142,21 @@ final class Lookups {
         if (lookup.isAnswered || next == indexes.length || PartCodec.first(part) != next) {
           return;
         }
+        final @Nullable Holders[] read = new @Nullable Holders[indexes.length];
         final int end =
             PartCodec.read(
                 part,
                 (entry, i) -> {
-                  if (i < indexes.length) {
-                    lookup.perKey[indexes[i]] = reachable(entry);
+                  if (i < read.length) {
+                    read[i] = reachable(entry);
                   }
                 });
         if (end <= next || end > indexes.length) {
           failed.increment();
           return;
+        }
+        for (int i = next; i < end; i++) {
+          lookup.perKey[indexes[i]] = read[i];
         }
         lookup.openKeys -= end - next;
         next = end;
@@ -230,7 +234,10 @@ final class Lookups {
           ask(part.getKey(), part.getValue().toIntArray());
         }
       }
-      if (!reader.execute(readHere(deadlineNs, here))) {
+      // After the questions: an answer at the deadline must find them all to forget them.
+      final PartReader.Alarm alarm =
+          new PartReader.Alarm(deadlineNs, this::isAnswered, this::expire);
+      if (!reader.execute(alarm, readHere(here))) {
         refused.increment();
         answer(false);
       }
@@ -250,9 +257,11 @@ final class Lookups {
       return parts;
     }
 
-    private Runnable readHere(final long deadlineNs, final int[] indexes) {
+    private Runnable readHere(final int[] indexes) {
       return () -> {
-        reader.at(new PartReader.Alarm(deadlineNs, this::isAnswered, this::expire));
+        if (isAnswered()) {
+          return;
+        }
         final @Nullable Holders[] found = new @Nullable Holders[indexes.length];
         for (int i = 0; i < indexes.length; i++) {
           final int at = indexes[i];
@@ -282,7 +291,7 @@ final class Lookups {
     }
 
     private void ask(final ClusterMember member, final int[] indexes) {
-      final int keysMax = PartCodec.keysMax(link.bytesMax());
+      final int keysMax = Math.max(1, PartCodec.keysMax(link.bytesMax()));
       for (int from = 0; from < indexes.length; from += keysMax) {
         final int[] some =
             Arrays.copyOfRange(indexes, from, Math.min(indexes.length, from + keysMax));
@@ -302,6 +311,10 @@ final class Lookups {
         questions.put(id, sent);
         if (!link.ask(member, id, question)) {
           refused.increment();
+          questions.remove(id);
+          synchronized (lock) {
+            asked.remove(id); // not the member's fault
+          }
         }
       }
     }

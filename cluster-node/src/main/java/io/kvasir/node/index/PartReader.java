@@ -2,6 +2,7 @@ package io.kvasir.node.index;
 
 import java.util.PriorityQueue;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
@@ -9,6 +10,8 @@ import java.util.function.Supplier;
 import org.apache.ignite.IgniteCache;
 import org.apache.ignite.cache.CachePeekMode;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Reads the entries that this member keeps, as a primary or as a backup, for its own lookups and
@@ -16,8 +19,13 @@ import org.jspecify.annotations.Nullable;
  * memory is read, so it answers also while the ring agrees on a change, or a member of it hangs.
  */
 final class PartReader implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(PartReader.class);
+
   /** Questions that wait; beyond it they are dropped, and their askers' deadlines pass. */
   private static final int WAITING_MAX = 1_024;
+
+  /** Of them, places that only this member's own lookups may take. */
+  private static final int OWN_MIN = WAITING_MAX / 2;
 
   private static final long STOP_MILLIS_MAX = 10_000;
 
@@ -26,6 +34,7 @@ final class PartReader implements AutoCloseable {
   private final ArrayBlockingQueue<Runnable> tasks = new ArrayBlockingQueue<>(WAITING_MAX);
   private final PriorityQueue<Alarm> alarms =
       new PriorityQueue<>((a, b) -> Long.signum(a.atNs() - b.atNs()));
+  private final ConcurrentLinkedQueue<Alarm> newAlarms = new ConcurrentLinkedQueue<>();
   private final Thread thread;
   private volatile boolean isClosed;
   final LongAdder answered = new LongAdder();
@@ -49,9 +58,25 @@ final class PartReader implements AutoCloseable {
     return isTaken;
   }
 
-  /** Sets an alarm. The thread's own. */
-  void at(final Alarm alarm) {
-    alarms.add(alarm);
+  /** Runs it on the thread, and the alarm in time whatever waits there; false as above. */
+  boolean execute(final Alarm alarm, final Runnable task) {
+    newAlarms.add(alarm); // before the task, so that its wake-up finds it
+    return execute(task);
+  }
+
+  /** One task must not end the thread: its lookup is answered at its deadline all the same. */
+  private static void guarded(final Runnable task) {
+    try {
+      task.run();
+    } catch (final RuntimeException | Error e) {
+      LOG.warn("KVA-0318 the index reader goes on - error={}", e.toString(), e);
+    }
+  }
+
+  private void takeAlarms() {
+    for (Alarm alarm = newAlarms.poll(); alarm != null; alarm = newAlarms.poll()) {
+      alarms.add(alarm);
+    }
   }
 
   private void run() {
@@ -59,7 +84,7 @@ final class PartReader implements AutoCloseable {
       while (!isClosed) {
         final Runnable task = tasks.poll(untilAlarmNs(), TimeUnit.NANOSECONDS);
         if (task != null) {
-          task.run();
+          guarded(task);
         }
         ring();
       }
@@ -69,6 +94,7 @@ final class PartReader implements AutoCloseable {
   }
 
   private long untilAlarmNs() {
+    takeAlarms();
     while (!alarms.isEmpty() && alarms.element().isOver().getAsBoolean()) {
       alarms.remove();
     }
@@ -76,8 +102,9 @@ final class PartReader implements AutoCloseable {
   }
 
   private void ring() {
+    takeAlarms();
     while (!alarms.isEmpty() && alarms.element().atNs() - System.nanoTime() <= 0) {
-      alarms.remove().task().run();
+      guarded(alarms.remove().task());
     }
   }
 
@@ -89,7 +116,9 @@ final class PartReader implements AutoCloseable {
     }
     final IgniteCache<byte[], byte[]> cache = present.cache();
     try {
-      return cache.localPeek(key, CachePeekMode.PRIMARY, CachePeekMode.BACKUP);
+      final byte[] found = cache.localPeek(key, CachePeekMode.PRIMARY, CachePeekMode.BACKUP);
+      // What is no entry may also be too long for an answer.
+      return found == null || !IndexEntry.isValid(found) ? null : found;
     } catch (final RuntimeException _) {
       // Its partition is just leaving this member, or Ignite stops.
       return null;
@@ -98,7 +127,12 @@ final class PartReader implements AutoCloseable {
 
   /** Answers a peer's question. */
   void answer(final long nodeId, final long questionId, final byte[] question) {
-    if (PartCodec.isQuestion(question) && PartCodec.keys(question) > 0) {
+    if (!PartCodec.isQuestion(question) || PartCodec.keys(question) == 0) {
+      return;
+    }
+    if (tasks.remainingCapacity() < OWN_MIN) {
+      dropped.increment();
+    } else {
       execute(() -> read(nodeId, questionId, question));
     }
   }
@@ -131,8 +165,9 @@ final class PartReader implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     if (!thread.isAlive()) {
-      tasks.forEach(Runnable::run);
-      alarms.forEach(alarm -> alarm.task().run());
+      tasks.forEach(PartReader::guarded);
+      takeAlarms();
+      alarms.forEach(alarm -> guarded(alarm.task()));
     }
   }
 }

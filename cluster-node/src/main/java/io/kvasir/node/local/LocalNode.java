@@ -38,7 +38,8 @@ public final class LocalNode {
     builder.environment().keySet().removeIf(LocalNode::isConfiguration);
     builder.redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));
     final LocalNode node = new LocalNode(builder.start(), log);
-    Thread.ofVirtual().name("kvasir-local-out").start(node::readOutput);
+    // A platform thread: a read of a pipe holds the carrier of a virtual one.
+    Thread.ofPlatform().daemon().name("kvasir-local-out").start(node::readOutput);
     return node;
   }
 
