@@ -151,6 +151,7 @@ final class NodeStats {
     json.put("strangersRefused", stats.strangersRefused());
     json.put("protocolErrors", stats.protocolErrors());
     json.put("aeronErrors", stats.aeronErrors());
+    json.put("notesDropped", stats.notesDropped());
     json.put("driverStarts", stats.driverStarts());
   }
 

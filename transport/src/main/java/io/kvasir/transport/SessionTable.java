@@ -69,15 +69,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
   void pull(Pull pull, long now) {
     PullRequest request = pull.request;
     Endpoint endpoint = Endpoint.parse(request.peerEndpoint());
-    Session session = byPeer.get(request.peerNodeId());
-    if (session != null && !session.endpoint.equals(endpoint)) {
-      // The peer was restarted elsewhere, or the caller's view is old: the new address is tried.
-      close(session, CloseReason.REPLACED);
-      session = null;
-    }
-    if (session == null && endpoint != null) {
-      session = dial(request.peerNodeId(), endpoint, now);
-    }
+    Session session = endpoint == null ? null : sessionAt(request.peerNodeId(), endpoint, now);
     if (session == null || session.isSuspect()) {
       PullFailure reason =
           session != null && session.isOpen() ? PullFailure.SILENT : PullFailure.UNREACHABLE;
@@ -100,19 +92,26 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
   void note(Note note, long now) {
     String where = note.endpoint();
     Endpoint endpoint = where == null ? null : Endpoint.parse(where);
-    Session session = byPeer.get(note.peerNodeId());
-    if (session != null && endpoint != null && !session.endpoint.equals(endpoint)) {
-      close(session, CloseReason.REPLACED);
-      session = null;
-    }
-    if (session == null && endpoint != null) {
-      session = dial(note.peerNodeId(), endpoint, now);
-    }
+    Session session =
+        endpoint == null
+            ? byPeer.get(note.peerNodeId())
+            : sessionAt(note.peerNodeId(), endpoint, now);
     if (session != null) {
       session.note(note, now);
     } else {
       context.counters.increment(Counter.NOTES_DROPPED);
     }
+  }
+
+  /** The session with the peer at this address, dialled if there is none. */
+  private @Nullable Session sessionAt(long peerNodeId, Endpoint endpoint, long now) {
+    Session session = byPeer.get(peerNodeId);
+    if (session != null && !session.endpoint.equals(endpoint)) {
+      // The peer was restarted elsewhere, or the caller's view is old: the new address is tried.
+      close(session, CloseReason.REPLACED);
+      session = null;
+    }
+    return session != null ? session : dial(peerNodeId, endpoint, now);
   }
 
   private @Nullable Session dial(long peerNodeId, Endpoint endpoint, long now) {

@@ -73,8 +73,6 @@ final class IgniteSettings {
     ignite.setFailureHandler(new StopNodeFailureHandler());
     ignite.setDataStorageConfiguration(storage(config));
     ignite.setCacheConfiguration(cache());
-    // An answer is only sorted and handed to the node agent, so it needs no thread of its own.
-    ignite.setAsyncContinuationExecutor(Runnable::run);
     smallPools(ignite);
     return ignite;
   }
@@ -131,17 +129,16 @@ final class IgniteSettings {
     final GroupAffinity affinity = new GroupAffinity();
     cache.setAffinity(affinity);
     cache.setAffinityMapper(affinity);
-    // An announcement is known once the primary has it, and lookups ask the primary: what one node
-    // was told is indexed, every other node finds. The
-    // backup follows by itself; if the primary dies in between, the entry is lost until its holder
-    // announces again, which costs a miss.
+    // An announcement is known once the primary has it, and lookups ask the primary first: what one
+    // node was told is indexed, every other node finds. The backup follows by itself; if the
+    // primary
+    // dies in between, the entry is lost until its holder announces again, which costs a miss.
     cache.setWriteSynchronizationMode(CacheWriteSynchronizationMode.PRIMARY_SYNC);
-    cache.setReadFromBackup(false);
     cache.setRebalanceMode(CacheRebalanceMode.ASYNC);
     // Lost partitions come back empty and usable; the holders fill them again.
     cache.setPartitionLossPolicy(PartitionLossPolicy.IGNORE);
     cache.setCopyOnRead(false);
-    // Lookups and announcements have limits of their own; this one blocks the caller.
+    // Announcements have a limit of their own; this one blocks the caller.
     cache.setMaxConcurrentAsyncOperations(0);
     cache.setStatisticsEnabled(false);
     cache.setEventsDisabled(true);
