@@ -2,12 +2,14 @@ package io.kvasir.transport;
 
 import io.kvasir.placement.ChunkKey;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The holder's side of a pull. The lane thread assembles it from the request's frames, then streams
- * the chunks in order; answers come from any thread and are published by the state of their chunk.
+ * the chunks in the order of their answers, which come from any thread: a chunk that is not at hand
+ * yet keeps no other one waiting.
  *
  * <pre>
  *   OPEN --&gt; ANSWERING --&gt; FOUND ----last byte copied--&gt; CLOSED (finished is called)
@@ -21,6 +23,8 @@ final class Serve implements ServeRequest {
   static final int REFUSED = 2;
   private static final int CLOSED = 3;
   private static final int ANSWERING = 4;
+
+  private static final int NO_CHUNK = -1;
 
   final long transferId;
   final Session session;
@@ -36,6 +40,11 @@ final class Serve implements ServeRequest {
   private final int[] fromOffsets;
   private final int[] lengths;
   private final AtomicIntegerArray states;
+
+  /** Chunk numbers plus one, in the order of the answers; 0 where none has come yet. */
+  private final AtomicIntegerArray order;
+
+  private final AtomicInteger answers = new AtomicInteger();
   private final @Nullable MemorySegment[] memories;
   private final long[] versions;
   private final int[] crcs;
@@ -43,7 +52,8 @@ final class Serve implements ServeRequest {
   private int chunksKnown;
   private long grantedBytes;
   private long sentBytes;
-  private int chunk;
+  private int chunksClosed;
+  private int chunk = NO_CHUNK;
   private int offset;
   private boolean isHeaderSent;
 
@@ -67,6 +77,7 @@ final class Serve implements ServeRequest {
     fromOffsets = new int[size];
     lengths = new int[size];
     states = new AtomicIntegerArray(size);
+    order = new AtomicIntegerArray(size);
     memories = new MemorySegment[size];
     versions = new long[size];
     crcs = new int[size];
@@ -143,7 +154,7 @@ final class Serve implements ServeRequest {
       versions[index] = version;
       crcs[index] = crc32c;
       if (states.compareAndSet(index, ANSWERING, FOUND)) {
-        wakeLane.run();
+        queue(index);
         return;
       }
     }
@@ -155,9 +166,14 @@ final class Serve implements ServeRequest {
     if (begin(index)) {
       reasons[index] = reason;
       if (states.compareAndSet(index, ANSWERING, REFUSED)) {
-        wakeLane.run();
+        queue(index);
       }
     }
+  }
+
+  private void queue(int index) {
+    order.setRelease(answers.getAndIncrement(), index + 1);
+    wakeLane.run();
   }
 
   /** Takes the right to answer a chunk; false if the pull has ended meanwhile. */
@@ -172,15 +188,19 @@ final class Serve implements ServeRequest {
   // The rest is the lane's.
 
   boolean isEnded() {
-    return chunk == keys.length;
+    return chunksClosed == keys.length;
   }
 
   int chunk() {
     return chunk;
   }
 
+  /** What became of the chunk whose turn it is; OPEN as long as no other answer has come. */
   int state() {
-    return states.getAcquire(chunk);
+    if (chunk == NO_CHUNK) {
+      chunk = order.getAcquire(chunksClosed) - 1;
+    }
+    return chunk == NO_CHUNK ? OPEN : states.getAcquire(chunk);
   }
 
   void grant(long bytes) {
@@ -250,15 +270,17 @@ final class Serve implements ServeRequest {
   /** Closes the current chunk and goes on to the next one. */
   void nextChunk() {
     release(chunk);
-    chunk++;
+    chunk = NO_CHUNK;
+    chunksClosed++;
     isHeaderSent = false;
   }
 
   /** Gives up: every found chunk is finished, now or when its answer comes. */
   void end() {
-    for (; chunk < keys.length; chunk++) {
-      release(chunk);
+    for (int i = 0; i < keys.length; i++) {
+      release(i);
     }
+    chunksClosed = keys.length;
   }
 
   private void release(int index) {

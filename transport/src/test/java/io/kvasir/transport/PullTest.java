@@ -59,6 +59,32 @@ final class PullTest {
   }
 
   @Test
+  void shouldSendWhatIsAtHandWhenEarlierChunksAreNot() throws InterruptedException {
+    Peers.Peer reader = peers.start(1);
+    Peers.Peer holder = peers.start(2);
+    int length = 300_000;
+    List<PullChunk> chunks = new ArrayList<>();
+    for (int i = 0; i < 6; i++) {
+      holder.source.add(Payload.key(i), VERSION, length);
+      chunks.add(chunk(reader, Payload.key(i), length));
+    }
+    holder.source.late.addAll(List.of(Payload.key(0), Payload.key(1), Payload.key(4)));
+    TestPull pull = TestPull.of(chunks.toArray(PullChunk[]::new));
+    pull.start(reader.transport, 2, holder.endpoint());
+    Peers.await(
+        () -> "received=" + reader.transport.stats().chunksReceived(),
+        () -> reader.transport.stats().chunksReceived() == 3);
+    assertFalse(pull.isEnded());
+    holder.source.answerLate();
+    pull.await();
+    for (int i = 0; i < chunks.size(); i++) {
+      pull.assertReceived(i);
+    }
+    holder.awaitNoPins();
+    assertEquals(0, reader.transport.stats().protocolErrors());
+  }
+
+  @Test
   void shouldTellTheHolderWhenItsBytesAreDoubted() throws InterruptedException {
     Peers.Peer reader = peers.start(1);
     Peers.Peer holder = peers.start(2);

@@ -3,8 +3,11 @@ package io.kvasir.transport;
 import io.kvasir.placement.ChunkKey;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -25,6 +28,11 @@ final class TestSource implements ChunkSource, AutoCloseable {
       Executors.newSingleThreadExecutor(Thread.ofPlatform().name("test-source").factory());
   volatile boolean isHoldingBack;
 
+  /** Chunks that are answered only once they are no longer named here. */
+  final Set<ChunkKey> late = ConcurrentHashMap.newKeySet();
+
+  private final List<Runnable> lateAnswers = new CopyOnWriteArrayList<>();
+
   Chunk add(ChunkKey key, long version, int lengthBytes) {
     MemorySegment memory = Payload.of(arena, key, version, lengthBytes);
     Chunk chunk = new Chunk(memory, version, Payload.crc32c(memory));
@@ -43,14 +51,30 @@ final class TestSource implements ChunkSource, AutoCloseable {
       while (isHoldingBack) {
         LockSupport.parkNanos(1_000_000);
       }
-      Chunk chunk = chunks.get(request.key(i));
-      if (chunk == null) {
-        request.missing(i);
+      int chunk = i;
+      if (late.contains(request.key(i))) {
+        lateAnswers.add(() -> answer(request, chunk));
       } else {
-        pins.incrementAndGet();
-        request.found(i, chunk.memory(), chunk.version(), chunk.crc32c());
+        answer(request, chunk);
       }
     }
+  }
+
+  private void answer(ServeRequest request, int index) {
+    Chunk chunk = chunks.get(request.key(index));
+    if (chunk == null) {
+      request.missing(index);
+    } else {
+      pins.incrementAndGet();
+      request.found(index, chunk.memory(), chunk.version(), chunk.crc32c());
+    }
+  }
+
+  /** Answers what was late, the last one first. */
+  void answerLate() {
+    late.clear();
+    lateAnswers.reversed().forEach(Runnable::run);
+    lateAnswers.clear();
   }
 
   @Override
