@@ -10,12 +10,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code kvasir bench}. */
 @Command(
@@ -29,6 +34,8 @@ final class BenchCommand implements Callable<Integer> {
     load,
     pull
   }
+
+  @Spec private @Nullable CommandSpec spec;
 
   @Parameters(paramLabel = "BENCH", description = "One of: ${COMPLETION-CANDIDATES}")
   private Bench bench = Bench.lookup;
@@ -44,6 +51,12 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    try {
+      SlabFolder.require(slabDirectory);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(
+          Objects.requireNonNull(spec).commandLine(), String.valueOf(e.getMessage()), e);
+    }
     Path directory = Files.createTempDirectory(slabDirectory, "kvasir-bench-");
     Thread cleaner = Thread.ofPlatform().unstarted(() -> delete(directory));
     Runtime.getRuntime().addShutdownHook(cleaner);

@@ -55,7 +55,9 @@ public final class Kvasir implements Runnable {
   private static int reportFailure(
       Exception failure, CommandLine commandLine, CommandLine.ParseResult parsed) {
     String message = failure.getMessage();
-    commandLine.getErr().println("kvasir: " + (message != null ? message : failure.toString()));
+    // A message of ours says what failed; that of a library may be no more than a path.
+    boolean ours = message != null && message.startsWith("KVA-");
+    commandLine.getErr().println("kvasir: " + (ours ? message : failure));
     if (Boolean.getBoolean("kvasir.stackTraces")) {
       failure.printStackTrace(commandLine.getErr());
     }

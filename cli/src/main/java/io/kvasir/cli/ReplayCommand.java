@@ -102,10 +102,11 @@ final class ReplayCommand implements Callable<Integer> {
         throw new IllegalArgumentException(
             "KVA-0612 --kill-node and --at-request belong together; give both or none");
       }
-      if (!Files.isReadable(trace)) {
+      if (Files.isDirectory(trace) || !Files.isReadable(trace)) {
         throw new IllegalArgumentException(
             "KVA-0612 trace cannot be read - file=" + trace + "; name a readable file");
       }
+      SlabFolder.require(slabDirectory);
       if (atRequest != null && atRequest < 0) {
         throw new IllegalArgumentException(
             "KVA-0612 replay option rejected - at-request=" + atRequest + " (limit=0)");
@@ -116,15 +117,30 @@ final class ReplayCommand implements Callable<Integer> {
           nodes,
           bytesPerToken,
           limit,
-          capacity == null ? null : ByteSize.parse(capacity),
+          capacityBytes(),
           policy,
           killNode,
           atRequest == null ? 0 : atRequest,
           corrupt,
           slabDirectory);
-    } catch (IllegalArgumentException | ArithmeticException e) {
+    } catch (IllegalArgumentException e) {
       throw new ParameterException(
           java.util.Objects.requireNonNull(spec).commandLine(), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private @Nullable Long capacityBytes() {
+    if (capacity == null) {
+      return null;
+    }
+    try {
+      return ByteSize.parse(capacity);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "KVA-0612 replay option rejected - capacity="
+              + capacity
+              + "; give a number of bytes, for example 4096, 64KiB, 512MiB or 1.5GiB",
+          e);
     }
   }
 }

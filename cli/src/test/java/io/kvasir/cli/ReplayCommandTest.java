@@ -37,6 +37,10 @@ class ReplayCommandTest {
     "--nodes 2 --capacity much, much",
     "--nodes two, two",
     "--nodes 2 --trace /no/such/trace, /no/such/trace",
+    "--nodes 2 --trace /, trace cannot be read",
+    "--nodes 2 --slab-dir /no/such/folder, /no/such/folder",
+    "--nodes 2 --bytes-per-token 2000000000, (limit=1..2097152)",
+    "--nodes 2 --capacity -1, capacity=-1",
   })
   void shouldExitWithTwoAndStartNothingWhenUsedWrongly(final String options, final String fact)
       throws IOException {
@@ -71,6 +75,15 @@ class ReplayCommandTest {
     assertEquals("", output.out());
     assertTrue(output.err().startsWith("kvasir: KVA-0611 "), output.err());
     assertTrue(output.err().contains("line=2"), output.err());
+  }
+
+  @Test
+  void shouldNameTheFileWhenItIsNoText() throws IOException {
+    final Path file = Files.write(folder.resolve("binary"), new byte[] {(byte) 0xff, (byte) 0xfe});
+    final Output output = replay("", "--nodes", "2", "--trace", file.toString());
+    assertEquals(1, output.exitCode(), output.err());
+    assertTrue(output.err().startsWith("kvasir: KVA-0611 "), output.err());
+    assertTrue(output.err().contains(file.toString()), output.err());
   }
 
   @Test

@@ -28,9 +28,12 @@ public record ReplayOptions(
     int killAtRequest,
     @Nullable Integer corruptNode,
     Path slabDirectory) {
+  /** No chunk is larger than a slab segment, which has at most 1 GiB. */
+  private static final int BYTES_PER_TOKEN_MAX = (1 << 30) / Trace.BLOCK_TOKENS;
+
   public ReplayOptions {
     requireAtLeast("nodes", nodes, 1);
-    requireAtLeast("bytes-per-token", bytesPerToken, 1);
+    requireWithin("bytes-per-token", bytesPerToken, 1, BYTES_PER_TOKEN_MAX);
     requireAtLeast("limit", limit, 1);
     requireNode("kill-node", killNode, nodes);
     requireNode("corrupt", corruptNode, nodes);
@@ -54,7 +57,7 @@ public record ReplayOptions(
 
   /** Bytes of one chunk: one 512-token block. */
   public int chunkBytes() {
-    return Math.multiplyExact(Trace.BLOCK_TOKENS, bytesPerToken);
+    return Trace.BLOCK_TOKENS * bytesPerToken;
   }
 
   private static void requireAtLeast(String name, int value, int min) {
@@ -65,14 +68,22 @@ public record ReplayOptions(
   }
 
   private static void requireNode(String name, @Nullable Integer node, int nodes) {
-    if (node != null && (node < 0 || node >= nodes)) {
+    if (node != null) {
+      requireWithin(name, node, 0, nodes - 1);
+    }
+  }
+
+  private static void requireWithin(String name, int value, int min, int max) {
+    if (value < min || value > max) {
       throw new IllegalArgumentException(
           "KVA-0612 replay option rejected - "
               + name
               + "="
-              + node
-              + " (limit=0.."
-              + (nodes - 1)
+              + value
+              + " (limit="
+              + min
+              + ".."
+              + max
               + ")");
     }
   }

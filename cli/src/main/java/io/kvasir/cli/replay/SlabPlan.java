@@ -46,7 +46,6 @@ record SlabPlan(long slabBytes, int chunksMax) {
             : Math.max(SLAB_BYTES_MIN, roundUp((long) (blocks * slotBytes * HEADROOM)));
     requireRoomForAChunk(slabBytes, slotBytes);
     long sum = Math.multiplyExact(slabBytes, options.nodes());
-    Files.createDirectories(options.slabDirectory());
     long usable = Files.getFileStore(options.slabDirectory()).getUsableSpace();
     if (sum > usable) {
       throw new IOException(

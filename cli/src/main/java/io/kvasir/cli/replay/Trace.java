@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,8 +45,8 @@ final class Trace {
   static Trace read(Path file, int limit) throws IOException {
     ObjectMapper mapper = new ObjectMapper();
     List<Request> requests = new ArrayList<>();
+    int lineNumber = 0;
     try (BufferedReader reader = Files.newBufferedReader(file)) {
-      int lineNumber = 0;
       for (String line = reader.readLine();
           line != null && requests.size() < limit;
           line = reader.readLine()) {
@@ -54,6 +55,8 @@ final class Trace {
           requests.add(parse(mapper, line, file, lineNumber));
         }
       }
+    } catch (CharacterCodingException e) {
+      throw rejected(file, lineNumber + 1, "not UTF-8, here or within a few lines");
     }
     if (requests.isEmpty()) {
       throw new IOException("KVA-0610 trace has no request - file=" + file);

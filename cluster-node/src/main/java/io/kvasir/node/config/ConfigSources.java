@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
@@ -22,6 +23,7 @@ import org.yaml.snakeyaml.nodes.Node;
 import org.yaml.snakeyaml.nodes.NodeTuple;
 import org.yaml.snakeyaml.nodes.ScalarNode;
 import org.yaml.snakeyaml.nodes.SequenceNode;
+import org.yaml.snakeyaml.nodes.Tag;
 
 /**
  * Collects the text of every configured key: file first, then environment, then {@code --set}, each
@@ -29,7 +31,7 @@ import org.yaml.snakeyaml.nodes.SequenceNode;
  * commas. Not thread-safe.
  */
 final class ConfigSources {
-  private static final int FILE_CHARS_MAX = 1 << 20;
+  private static final int FILE_BYTES_MAX = 1 << 20;
   private static final int DEPTH_MAX = 4;
 
   /** Variables of the launcher, logging and the connectors, which are not configuration keys. */
@@ -56,9 +58,21 @@ final class ConfigSources {
     // Nodes are only composed, never constructed: every value stays the text that was written, and
     // no tag in the file can name a class.
     final LoaderOptions options = new LoaderOptions();
-    options.setCodePointLimit(FILE_CHARS_MAX);
+    options.setCodePointLimit(FILE_BYTES_MAX);
     options.setNestingDepthLimit(2 * DEPTH_MAX);
     try (Reader reader = Files.newBufferedReader(file)) {
+      // The parser checks its limit between two tokens, and one comment may be gigabytes.
+      if (Files.size(file) > FILE_BYTES_MAX) {
+        problems.add(
+            "file "
+                + file
+                + " is too long - bytes="
+                + Files.size(file)
+                + " (limit="
+                + FILE_BYTES_MAX
+                + ")");
+        return;
+      }
       final Node root = new Yaml(new SafeConstructor(options)).compose(reader);
       if (root instanceof MappingNode mapping) {
         mapping(file, "", mapping, 1);
@@ -125,6 +139,9 @@ final class ConfigSources {
       switch (tuple.getValueNode()) {
         case MappingNode child -> mapping(file, path + ".", child, depth + 1);
         case SequenceNode list -> put("file " + file, path, sequence(file, path, list));
+        case ScalarNode scalar when scalar.getTag().equals(Tag.NULL) && isSection(path) -> {
+          // All keys of the section are commented out.
+        }
         case ScalarNode scalar -> put("file " + file, path, scalar.getValue());
         default -> problems.add("file " + file + " has no value for " + path + line(name));
       }
@@ -151,6 +168,10 @@ final class ConfigSources {
       }
     }
     problems.add(source + " has unknown key " + path + Suggestion.forKey(path));
+  }
+
+  private static boolean isSection(final String path) {
+    return Arrays.stream(ConfigKey.values()).anyMatch(key -> key.path.startsWith(path + "."));
   }
 
   private static @Nullable ConfigKey byEnvironmentName(final String name) {

@@ -185,6 +185,19 @@ class NodeConfigTest {
   }
 
   @Test
+  void shouldRefuseWhenFileIsOneEndlessComment() {
+    final String yaml = "# " + "x".repeat(1 << 20) + "\nnode: {name: a}\n";
+    final ConfigException refused = assertThrows(ConfigException.class, () -> load(yaml));
+    assertTrue(refused.toString().contains("too long"), refused.toString());
+  }
+
+  @Test
+  void shouldTakeTheDefaultsWhenAllKeysOfASectionAreCommentedOut() throws IOException {
+    final String yaml = "node:\n  # name: a\nstore: ~\ncluster:\n  name: c\n";
+    assertEquals("node", load(yaml).node().name());
+  }
+
+  @Test
   void shouldRefuseWhenFileIsMissing() {
     assertThrows(
         ConfigException.class,
