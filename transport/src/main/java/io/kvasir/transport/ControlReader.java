@@ -15,6 +15,7 @@ import io.kvasir.transport.codec.HelloAckDecoder;
 import io.kvasir.transport.codec.HelloDecoder;
 import io.kvasir.transport.codec.PullRequestDecoder;
 import io.kvasir.transport.codec.QuestionDecoder;
+import io.kvasir.transport.codec.RemarkDecoder;
 import java.util.concurrent.TimeUnit;
 import org.agrona.DirectBuffer;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,7 @@ final class ControlReader implements FragmentHandler {
   private final DoubtDecoder doubt = new DoubtDecoder();
   private final QuestionDecoder question = new QuestionDecoder();
   private final AnswerDecoder answer = new AnswerDecoder();
+  private final RemarkDecoder remark = new RemarkDecoder();
   private @Nullable Inbound current;
   private long nowNs;
 
@@ -101,6 +103,7 @@ final class ControlReader implements FragmentHandler {
       case DoubtDecoder.TEMPLATE_ID -> onDoubt();
       case QuestionDecoder.TEMPLATE_ID -> onQuestion(session);
       case AnswerDecoder.TEMPLATE_ID -> onAnswer(session);
+      case RemarkDecoder.TEMPLATE_ID -> onRemark(session);
       case GoodbyeDecoder.TEMPLATE_ID -> onGoodbye(from, session);
       default -> false;
     };
@@ -211,6 +214,20 @@ final class ControlReader implements FragmentHandler {
     session.noted(nowNs);
     context.questions.answered(
         session.peerNodeId, answer.questionId(), frame.buffer(), body, answer.bodyLength());
+    return true;
+  }
+
+  private boolean onRemark(Session session) {
+    if (!frame.holds(RemarkDecoder.BLOCK_LENGTH)) {
+      return false;
+    }
+    remark.wrap(frame.buffer(), frame.body(), frame.blockLength(), frame.version());
+    int body = frame.afterBlock() + RemarkDecoder.bodyHeaderLength();
+    if (body > frame.end() || remark.bodyLength() > frame.end() - body) {
+      return false;
+    }
+    session.noted(nowNs);
+    context.questions.remarked(session.peerNodeId, frame.buffer(), body, remark.bodyLength());
     return true;
   }
 

@@ -15,6 +15,7 @@ import io.kvasir.transport.codec.HelloEncoder;
 import io.kvasir.transport.codec.MessageHeaderEncoder;
 import io.kvasir.transport.codec.PullRequestEncoder;
 import io.kvasir.transport.codec.QuestionEncoder;
+import io.kvasir.transport.codec.RemarkEncoder;
 import org.agrona.MutableDirectBuffer;
 
 /**
@@ -38,6 +39,7 @@ final class ControlWriter {
   private final DoubtEncoder doubt = new DoubtEncoder();
   private final QuestionEncoder question = new QuestionEncoder();
   private final AnswerEncoder answer = new AnswerEncoder();
+  private final RemarkEncoder remark = new RemarkEncoder();
 
   boolean hello(ExclusivePublication to, Identity self, long token, String endpoint) {
     int length =
@@ -199,21 +201,25 @@ final class ControlWriter {
 
   boolean note(ExclusivePublication to, Note note) {
     byte[] body = note.body();
-    // Both messages have the same form.
-    if (!claim(
-        to, QuestionEncoder.BLOCK_LENGTH + QuestionEncoder.bodyHeaderLength() + body.length)) {
+    boolean isRemark = note.kind() == Note.Kind.REMARK;
+    // A question and its answer have the same form.
+    int blockLength = isRemark ? RemarkEncoder.BLOCK_LENGTH : QuestionEncoder.BLOCK_LENGTH;
+    if (!claim(to, blockLength + QuestionEncoder.bodyHeaderLength() + body.length)) {
       return false;
     }
-    if (note.isQuestion()) {
-      question
-          .wrapAndApplyHeader(buffer(), claim.offset(), header)
-          .questionId(note.questionId())
-          .putBody(body, 0, body.length);
-    } else {
-      answer
-          .wrapAndApplyHeader(buffer(), claim.offset(), header)
-          .questionId(note.questionId())
-          .putBody(body, 0, body.length);
+    switch (note.kind()) {
+      case QUESTION ->
+          question
+              .wrapAndApplyHeader(buffer(), claim.offset(), header)
+              .questionId(note.questionId())
+              .putBody(body, 0, body.length);
+      case ANSWER ->
+          answer
+              .wrapAndApplyHeader(buffer(), claim.offset(), header)
+              .questionId(note.questionId())
+              .putBody(body, 0, body.length);
+      case REMARK ->
+          remark.wrapAndApplyHeader(buffer(), claim.offset(), header).putBody(body, 0, body.length);
     }
     claim.commit();
     return true;

@@ -40,12 +40,12 @@ public enum PullFailure {
   }
 
   /** The number on the wire. */
-  int code() {
+  public int code() {
     return code;
   }
 
   /** The failure of a wire code; a code of no failure is itself a breach of the protocol. */
-  static PullFailure ofCode(int code) {
+  public static PullFailure ofCode(int code) {
     return code > 0 && code < BY_CODE.length ? BY_CODE[code] : PROTOCOL;
   }
 }

@@ -213,6 +213,7 @@ final class Session {
     protocol = commonProtocol;
     state = State.OPEN;
     context.counters.increment(Counter.SESSIONS_OPENED);
+    context.questions.opened(peerNodeId);
     LOG.debug("session open peer={} endpoint={} protocol={}", hex(peerNodeId), endpoint, protocol);
   }
 
@@ -225,17 +226,22 @@ final class Session {
     }
   }
 
-  /** Sends this soon; dropped when the peer takes none, as its asker has a deadline. */
+  /**
+   * Sends this soon. When the peer takes none a question or an answer is dropped, as its asker has
+   * a deadline; remarks are complete or the session ends.
+   */
   void note(Note note, long nowNs) {
     if (notes.size() < NOTES_MAX) {
       notes.add(note);
       noted(nowNs);
+    } else if (note.kind() == Note.Kind.REMARK) {
+      closeSoon(CloseReason.LOST);
     } else {
       context.counters.increment(Counter.NOTES_DROPPED);
     }
   }
 
-  /** A question or an answer, sent or heard, keeps the session. */
+  /** A question, an answer or a remark, sent or heard, keeps the session. */
   void noted(long nowNs) {
     lastWorkNs = nowNs;
   }
@@ -384,6 +390,9 @@ final class Session {
     }
     boolean wasOpen = isOpen();
     state = State.CLOSED;
+    if (wasOpen) {
+      context.questions.closed(peerNodeId);
+    }
     serves.endAll();
     pulls.failAll(reason.failure);
     if (!aeron.isClosed()) {

@@ -88,7 +88,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     }
   }
 
-  /** Sends a question, dialling the peer if need be, or an answer if its session still stands. */
+  /** Sends a question, dialling the peer if need be; the others if the session still stands. */
   void note(Note note, long now) {
     String where = note.endpoint();
     Endpoint endpoint = where == null ? null : Endpoint.parse(where);
@@ -98,7 +98,7 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
             : sessionAt(note.peerNodeId(), endpoint, now);
     if (session != null) {
       session.note(note, now);
-    } else {
+    } else if (note.kind() != Note.Kind.REMARK) {
       context.counters.increment(Counter.NOTES_DROPPED);
     }
   }

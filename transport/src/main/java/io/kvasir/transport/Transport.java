@@ -138,12 +138,23 @@ public final class Transport implements AutoCloseable {
    * @throws IllegalArgumentException if the body is too long.
    */
   public boolean ask(long peerNodeId, String endpoint, long questionId, byte[] body) {
-    return note(new Note(peerNodeId, endpoint, questionId, body));
+    return note(new Note(Note.Kind.QUESTION, peerNodeId, endpoint, questionId, body));
   }
 
   /** Answers a peer's question, or a part of it; as {@link #ask}. */
   public boolean answer(long peerNodeId, long questionId, byte[] body) {
-    return note(new Note(peerNodeId, null, questionId, body));
+    return note(new Note(Note.Kind.ANSWER, peerNodeId, null, questionId, body));
+  }
+
+  /**
+   * Sends a remark over the session that stands with the peer; without one it goes nowhere, and
+   * {@link Questions#closed} has been or is being told. A session that takes no more remarks ends.
+   *
+   * @return false if the lane takes none at the moment, or the transport is closed.
+   * @throws IllegalArgumentException if the body is too long.
+   */
+  public boolean remark(long peerNodeId, byte[] body) {
+    return note(new Note(Note.Kind.REMARK, peerNodeId, null, 0, body));
   }
 
   private boolean note(Note note) {
@@ -158,7 +169,7 @@ public final class Transport implements AutoCloseable {
     return lane.note(note);
   }
 
-  /** Longest body of a question or an answer: one frame carries it. */
+  /** Longest body of a question, an answer or a remark: one frame carries it. */
   public int noteBytesMax() {
     return lane.noteBytesMax();
   }

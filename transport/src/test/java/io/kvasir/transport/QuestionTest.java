@@ -107,4 +107,31 @@ final class QuestionTest {
     awaitAnswers(asker, 4);
     assertEquals(1, after.questions.asked.size());
   }
+
+  @Test
+  void shouldTellOfASessionAndCarryItsRemarksInOrderUntilItEnds() throws IOException {
+    Peers.Peer one = peers.start(1);
+    Peers.Peer other = peers.start(2);
+    assertTrue(one.transport.remark(2, body(5))); // goes nowhere: nobody is dialled for a remark
+    assertTrue(one.transport.ask(2, other.endpoint(), 1, new byte[0]));
+    Peers.await(() -> "a session", () -> one.questions.opened.equals(List.of(2L)));
+    Peers.await(() -> "a session", () -> other.questions.opened.equals(List.of(1L)));
+    int count = 900;
+    for (int i = 0; i < count; i++) {
+      assertTrue(one.transport.remark(2, new byte[] {(byte) i, (byte) (i >> 8)}));
+    }
+    assertTrue(other.transport.remark(1, body(other.transport.noteBytesMax())));
+    Peers.await(() -> "remarks", () -> other.questions.remarked.size() == count);
+    for (int i = 0; i < count; i++) {
+      assertEquals(
+          new Heard(1, 0, List.of((byte) i, (byte) (i >> 8))), other.questions.remarked.get(i));
+    }
+    Peers.await(() -> "a remark", () -> one.questions.remarked.size() == 1);
+    assertEquals(List.of(), one.questions.closed);
+    other.close();
+    Peers.await(() -> "the end", () -> one.questions.closed.equals(List.of(2L)));
+    assertEquals(List.of(1L), other.questions.closed);
+    assertEquals(0, one.transport.stats().notesDropped());
+    assertEquals(0, one.transport.stats().protocolErrors());
+  }
 }

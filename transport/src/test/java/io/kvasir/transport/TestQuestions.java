@@ -13,6 +13,9 @@ final class TestQuestions implements Questions {
 
   final List<Heard> asked = new CopyOnWriteArrayList<>();
   final List<Heard> answered = new CopyOnWriteArrayList<>();
+  final List<Heard> remarked = new CopyOnWriteArrayList<>();
+  final List<Long> opened = new CopyOnWriteArrayList<>();
+  final List<Long> closed = new CopyOnWriteArrayList<>();
   private volatile @Nullable Transport transport;
 
   void connect(Transport started) {
@@ -34,6 +37,21 @@ final class TestQuestions implements Questions {
   public void answered(
       long peerNodeId, long questionId, DirectBuffer buffer, int offset, int length) {
     answered.add(new Heard(peerNodeId, questionId, list(copy(buffer, offset, length))));
+  }
+
+  @Override
+  public void opened(long peerNodeId) {
+    opened.add(peerNodeId);
+  }
+
+  @Override
+  public void remarked(long peerNodeId, DirectBuffer buffer, int offset, int length) {
+    remarked.add(new Heard(peerNodeId, 0, list(copy(buffer, offset, length))));
+  }
+
+  @Override
+  public void closed(long peerNodeId) {
+    closed.add(peerNodeId);
   }
 
   private static byte[] copy(DirectBuffer buffer, int offset, int length) {
