@@ -1,6 +1,7 @@
 package io.kvasir.node;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -23,7 +24,8 @@ final class NodeId {
   static long of(final Path runDirectory) throws IOException {
     final Path file = runDirectory.resolve(FILE_NAME);
     try {
-      return parse(file, Files.readString(file).strip());
+      // Any bytes are some text here, so that what is no id is told as such.
+      return parse(file, Files.readString(file, StandardCharsets.ISO_8859_1).strip());
     } catch (final NoSuchFileException e) {
       final long id = draw(new SecureRandom());
       final Path temporary = runDirectory.resolve(FILE_NAME + ".new");

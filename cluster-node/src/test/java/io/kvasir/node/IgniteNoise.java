@@ -36,6 +36,10 @@ final class IgniteNoise {
     this.recorded = recorded;
   }
 
+  static byte[] header() {
+    return HEADER.clone();
+  }
+
   /**
    * Holds one conversation until the node hangs up.
    *

@@ -9,6 +9,8 @@ import io.kvasir.node.local.LocalNode;
 import java.io.IOException;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -38,6 +40,8 @@ class OpenPortsFuzzTest {
   private static final int DATAGRAMS = FULL ? 1_000_000 : 50_000;
   private static final int CHECKS = 10;
   private static final int STRANGERS = 4;
+  private static final int CONNECTIONS = 400;
+  private static final int CONNECT_MILLIS = 30_000;
   private static final int CHUNK_BYTES = 64 << 10;
   private static final int CHUNKS = 4;
   private static final int LOG_LINES_MAX = 200;
@@ -104,6 +108,36 @@ class OpenPortsFuzzTest {
         "communication frames",
         FRAMES,
         count -> converse(target().info().communicationPort(), false, count));
+  }
+
+  @Test
+  void shouldServeOnWhenStrangersHoldConnections() throws Exception {
+    final List<Socket> held = new ArrayList<>();
+    try {
+      for (int i = 0; i < CONNECTIONS; i++) {
+        held.add(connect(target().info().discoveryPort()));
+        held.add(connect(target().info().communicationPort()));
+      }
+      assertServes();
+    } finally {
+      for (final Socket socket : held) {
+        socket.close();
+      }
+    }
+    cluster.awaitMembers(SETTLE);
+    assertServes();
+  }
+
+  /** Connects and says the first bytes of Ignite, so that the node waits for more. */
+  private static Socket connect(final int port) throws IOException {
+    final Socket socket = new Socket();
+    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), CONNECT_MILLIS);
+    try {
+      socket.getOutputStream().write(IgniteNoise.header());
+    } catch (final IOException _) {
+      // Hung up on, which is as good.
+    }
+    return socket;
   }
 
   /** Sends about so many frames. */

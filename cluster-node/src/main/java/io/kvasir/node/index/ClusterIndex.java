@@ -124,6 +124,7 @@ public final class ClusterIndex implements AutoCloseable {
       index.close();
       throw e;
     }
+    index.warnIfAlone();
     index.announcer.start();
     index.ticking =
         index.timer.scheduleWithFixedDelay(index::tick, TICK_MS, TICK_MS, TimeUnit.MILLISECONDS);
@@ -132,6 +133,18 @@ public final class ClusterIndex implements AutoCloseable {
             index::greet, GREETING_SECONDS, GREETING_SECONDS, TimeUnit.SECONDS);
     index.keeper.start();
     return index;
+  }
+
+  /** Two clusters never become one, so the first node of a cluster should know that it is that. */
+  private void warnIfAlone() {
+    final String own = IgniteSettings.endpoint(config.bindAddress(), config.discoveryPort());
+    if (members.size() == 1 && config.seeds().stream().anyMatch(seed -> !seed.equals(own))) {
+      LOG.warn(
+          "KVA-0315 no seed answers, beginning a cluster - node={} seeds={}; if there is one"
+              + " already, mend cluster.seeds or the network and start this node again",
+          config.nodeName(),
+          config.seeds());
+    }
   }
 
   /**

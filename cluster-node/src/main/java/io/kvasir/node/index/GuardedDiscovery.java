@@ -2,9 +2,11 @@ package io.kvasir.node.index;
 
 import java.io.IOException;
 import java.io.ObjectInputFilter;
+import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.net.ServerSocket;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
@@ -19,6 +21,7 @@ import org.apache.ignite.plugin.extensions.communication.MessageFactory;
 import org.apache.ignite.plugin.extensions.communication.MessageReader;
 import org.apache.ignite.plugin.extensions.communication.MessageSerializer;
 import org.apache.ignite.plugin.extensions.communication.MessageWriter;
+import org.apache.ignite.spi.IgniteSpiException;
 import org.apache.ignite.spi.IgniteSpiMultipleInstancesSupport;
 import org.apache.ignite.spi.discovery.tcp.TcpDiscoveryIoSession;
 import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
@@ -30,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * whatever length the bytes of a connection claim, before it knows who speaks: a few bytes cost the
  * heap. Here a connection that has not named a member may send messages without strings, arrays and
  * collections (greetings and pings have none), and serialised objects (a request to join) with
- * arrays of bounded length.
+ * arrays of bounded length. Connections are bounded by {@link BoundedServerSocket}.
  */
 @IgniteSpiMultipleInstancesSupport(true)
 final class GuardedDiscovery extends TcpDiscoverySpi {
@@ -49,6 +52,26 @@ final class GuardedDiscovery extends TcpDiscoverySpi {
       } catch (final IgniteCheckedException e) {
         throw new IndexException("KVA-0314 no filter for objects - cause=" + e.getMessage(), e);
       }
+    }
+  }
+
+  /** Ignite calls this between opening its listening socket and accepting from it. */
+  @Override
+  protected void initLocalNode(final int port, final boolean addExternalAddresses) {
+    super.initLocalNode(port, addExternalAddresses);
+    final Object ring = impl;
+    Class<?> type = ring.getClass();
+    try {
+      final Field server = type.getDeclaredField("tcpSrvr");
+      server.setAccessible(true);
+      final Object acceptor = server.get(ring);
+      type = acceptor.getClass();
+      final Field socket = type.getDeclaredField("srvrSock");
+      socket.setAccessible(true);
+      socket.set(acceptor, new BoundedServerSocket((ServerSocket) socket.get(acceptor)));
+    } catch (final ReflectiveOperationException | ClassCastException | IOException e) {
+      throw new IgniteSpiException(
+          "KVA-0313 this version of Ignite has other parts - class=" + type.getName(), e);
     }
   }
 

@@ -92,7 +92,7 @@ final class IgniteSettings {
     return discovery;
   }
 
-  private static String endpoint(final String host, final int port) {
+  static String endpoint(final String host, final int port) {
     return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
   }
 
