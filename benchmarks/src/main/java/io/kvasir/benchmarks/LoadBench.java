@@ -23,7 +23,7 @@ public final class LoadBench {
   /** One run: larger than any cache of the processor. */
   private static final int RUN_BYTES = 128 * MIB;
 
-  private static final int PINNED_WARM_UP = 2_000;
+  private static final int PINNED_WARM_UP = 20_000;
   private static final int PINNED_MEASURED = 5_000;
 
   private LoadBench() {}

@@ -47,6 +47,13 @@ final class NodeAgent implements Executor, AutoCloseable {
   private static final long STOP_MILLIS_MAX = 10_000;
   private static final long SLEEP_MILLIS_MAX = 1_000;
 
+  /**
+   * How long it looks for the next frame before it sleeps again. An engine sends it within
+   * microseconds of the last answer, and to wake a thread on an idle core of a virtual machine
+   * takes up to a hundred.
+   */
+  private static final long LINGER_NS = 50_000;
+
   private final NanoClock clock;
   private final Consumer<Throwable> onFailure;
   private final Selector selector;
@@ -151,16 +158,23 @@ final class NodeAgent implements Executor, AutoCloseable {
 
   private void run(final Duty duty) {
     final Consumer<SelectionKey> onKey = duty::selected;
+    long lingerUntilNs = clock.nanoTime();
     try {
       while (!isStopping) {
         phase.set(Phase.WORKING);
         final int drained = drain();
         final long nowNs = clock.nanoTime();
         final int work = drained + duty.doWork(nowNs);
+        final int sockets;
         if (work > 0 || !ownTasks.isEmpty()) {
-          selector.selectNow(onKey);
+          sockets = selector.selectNow(onKey);
+        } else if (lingerUntilNs - nowNs > 0) {
+          sockets = linger(onKey);
         } else {
-          sleep(duty.untilTimerNs(nowNs), onKey);
+          sockets = sleep(duty.untilTimerNs(nowNs), onKey);
+        }
+        if (sockets > 0) {
+          lingerUntilNs = clock.nanoTime() + LINGER_NS;
         }
       }
       drain();
@@ -170,15 +184,25 @@ final class NodeAgent implements Executor, AutoCloseable {
     }
   }
 
-  private void sleep(final long untilTimerNs, final Consumer<SelectionKey> onKey)
+  // The engine, or the thread that has the next task, may need this core.
+  @SuppressWarnings("ThreadPriorityCheck")
+  private int linger(final Consumer<SelectionKey> onKey) throws IOException {
+    final int sockets = selector.selectNow(onKey);
+    if (sockets == 0) {
+      Thread.yield();
+    }
+    return sockets;
+  }
+
+  /** Returns how many sockets were ready. */
+  private int sleep(final long untilTimerNs, final Consumer<SelectionKey> onKey)
       throws IOException {
     // Who puts something down after this finds SLEEPING and wakes; who did so before left WOKEN.
     if (phase.compareAndSet(Phase.WORKING, Phase.SLEEPING)) {
       final long millis = 1 + TimeUnit.NANOSECONDS.toMillis(untilTimerNs);
-      selector.select(onKey, Math.clamp(millis, 1, SLEEP_MILLIS_MAX));
-    } else {
-      selector.selectNow(onKey);
+      return selector.select(onKey, Math.clamp(millis, 1, SLEEP_MILLIS_MAX));
     }
+    return selector.selectNow(onKey);
   }
 
   private int drain() {

@@ -33,6 +33,12 @@ final class Connection implements AutoCloseable {
   private static final int PENDING_BYTES_MAX = 2 * (Protocol.LENGTH_MAX + Integer.BYTES);
   private static final long NANOS_PER_MILLI = 1_000_000L;
 
+  /**
+   * How long an answer is looked for before the thread sleeps: most answers are there within it,
+   * and to wake a thread on an idle core of a virtual machine takes longer.
+   */
+  private static final long LINGER_NS = 50_000;
+
   private final ReentrantLock lock = new ReentrantLock();
   private final FrameReader reader = new FrameReader(Side.NODE);
   private final FrameWriter writer = new FrameWriter(PENDING_BYTES_MAX);
@@ -73,7 +79,7 @@ final class Connection implements AutoCloseable {
       final Connection connection = new Connection(socket, channel, selector, key, onPush);
       boolean connected = channel.connect(UnixDomainSocketAddress.of(socket));
       while (!connected) {
-        connection.await(SelectionKey.OP_CONNECT, deadlineNs);
+        connection.await(SelectionKey.OP_CONNECT, System.nanoTime(), deadlineNs);
         connected = channel.finishConnect();
       }
       key.interestOps(SelectionKey.OP_READ);
@@ -129,8 +135,9 @@ final class Connection implements AutoCloseable {
   Frame reply(MessageType request, long deadlineNs) {
     try {
       Frame frame = take(lastCorrelationId);
+      final long lingerUntilNs = System.nanoTime() + LINGER_NS;
       while (frame == null) {
-        exchange(deadlineNs);
+        exchange(deadlineNs, lingerUntilNs);
         frame = take(lastCorrelationId);
       }
       if (frame.type() == MessageType.ERROR) {
@@ -151,7 +158,7 @@ final class Connection implements AutoCloseable {
     try {
       take(0);
       while (!done.getAsBoolean()) {
-        exchange(deadlineNs);
+        exchange(deadlineNs, System.nanoTime());
         take(0);
       }
     } catch (MalformedFrameException e) {
@@ -212,10 +219,13 @@ final class Connection implements AutoCloseable {
   }
 
   /** Sends what waits, waits for the socket, reads what has come. */
-  private void exchange(long deadlineNs) {
+  private void exchange(long deadlineNs, long lingerUntilNs) {
     try {
       final boolean sent = writer.flushTo(channel);
-      await(sent ? SelectionKey.OP_READ : SelectionKey.OP_READ | SelectionKey.OP_WRITE, deadlineNs);
+      await(
+          sent ? SelectionKey.OP_READ : SelectionKey.OP_READ | SelectionKey.OP_WRITE,
+          lingerUntilNs,
+          deadlineNs);
       read();
     } catch (IOException e) {
       throw lost(e);
@@ -230,7 +240,10 @@ final class Connection implements AutoCloseable {
     return bytes;
   }
 
-  private void await(int operations, long deadlineNs) throws IOException {
+  /** Waits for the socket, awake until the first of the two times. */
+  // The node may need this core to answer.
+  @SuppressWarnings("ThreadPriorityCheck")
+  private void await(int operations, long lingerUntilNs, long deadlineNs) throws IOException {
     final long leftNs = deadlineNs - System.nanoTime();
     if (leftNs <= 0) {
       throw broken("KVA-0512 the node does not answer in time", "overdueNs=" + -leftNs, null);
@@ -239,7 +252,14 @@ final class Connection implements AutoCloseable {
       if (key.interestOps() != operations) {
         key.interestOps(operations);
       }
-      selector.select(Connection::onSelected, Math.max(1, leftNs / NANOS_PER_MILLI));
+      int selected = 0;
+      while (selected == 0 && lingerUntilNs - System.nanoTime() > 0) {
+        Thread.yield();
+        selected = selector.selectNow(Connection::onSelected);
+      }
+      if (selected == 0) {
+        selector.select(Connection::onSelected, Math.max(1, leftNs / NANOS_PER_MILLI));
+      }
     } catch (ClosedSelectorException | CancelledKeyException e) {
       throw broken("KVA-0516 the connection was closed during a call", "", e);
     }
