@@ -9,8 +9,9 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Our side of {@code bench pull}: an engine on one node stores fresh chunks, then, measured, an
- * engine on another node acquires them: index, slots, Aeron, checksum, READY.
+ * Our side of {@code bench pull} and {@code bench samehost}: an engine on one node stores fresh
+ * chunks, then, measured, an engine on another node acquires them: index, slots, Aeron or a copy,
+ * checksum, READY.
  */
 final class KvasirPull implements Reference {
   private static final int HOLDER = 0;
@@ -18,19 +19,21 @@ final class KvasirPull implements Reference {
 
   private static final long FOUND_WITHIN_NS = 30_000_000_000L;
 
+  private final String name;
   private final LocalCluster cluster;
   private final MemorySegment content;
   private long round;
 
   /** The cluster has two nodes with room for some rounds; older rounds are evicted. */
-  KvasirPull(LocalCluster cluster, MemorySegment content) {
+  KvasirPull(String name, LocalCluster cluster, MemorySegment content) {
+    this.name = name;
     this.cluster = cluster;
     this.content = content;
   }
 
   @Override
   public String name() {
-    return "pull";
+    return name;
   }
 
   @Override

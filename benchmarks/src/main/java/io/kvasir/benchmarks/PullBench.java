@@ -39,7 +39,7 @@ public final class PullBench {
     AeronSettings settings = bestOfGrid(directory, progress);
     List<Reference> sides = new ArrayList<>();
     try (PrefaultedFile content = new PrefaultedFile(directory.resolve("content"), 64L * MIB, 7)) {
-      sides.add(new KvasirPull(startCluster(directory), content.memory()));
+      sides.add(new KvasirPull("pull", startCluster(directory), content.memory()));
       sides.add(new RawAeron(settings, directory, ROUND_BYTES, true));
       sides.add(new RawAeron(settings, directory, ROUND_BYTES, false));
       sides.add(new JavaTcp(directory, ROUND_BYTES, true));

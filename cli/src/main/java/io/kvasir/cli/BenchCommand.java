@@ -4,6 +4,7 @@ import io.kvasir.benchmarks.BenchReport;
 import io.kvasir.benchmarks.LoadBench;
 import io.kvasir.benchmarks.LookupBench;
 import io.kvasir.benchmarks.PullBench;
+import io.kvasir.benchmarks.SameHostBench;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -25,14 +26,15 @@ import picocli.CommandLine.Spec;
 /** {@code kvasir bench}. */
 @Command(
     name = "bench",
-    description = "Measure lookup, load or pull beside a reference in the same run.",
+    description = "Measure lookup, load, pull or samehost beside a reference in the same run.",
     mixinStandardHelpOptions = true)
 final class BenchCommand implements Callable<Integer> {
   /** What can be measured. */
   enum Bench {
     lookup,
     load,
-    pull
+    pull,
+    samehost
   }
 
   @Spec private @Nullable CommandSpec spec;
@@ -70,6 +72,7 @@ final class BenchCommand implements Callable<Integer> {
       case lookup -> LookupBench.run(directory, progress);
       case load -> LoadBench.run(directory, progress);
       case pull -> PullBench.run(directory, progress);
+      case samehost -> SameHostBench.run(directory, progress);
     };
   }
 

@@ -7,7 +7,9 @@ import io.kvasir.node.index.ClusterIndex;
 import io.kvasir.node.index.IndexConfig;
 import io.kvasir.node.peer.IndexFeed;
 import io.kvasir.node.peer.IndexQuestions;
+import io.kvasir.node.peer.Neighbours;
 import io.kvasir.node.peer.PeerCounters;
+import io.kvasir.node.peer.PeerMessages;
 import io.kvasir.node.peer.PeerTable;
 import io.kvasir.node.peer.PullCoordinator;
 import io.kvasir.node.peer.ServeCoordinator;
@@ -95,9 +97,18 @@ public final class KvasirNode implements AutoCloseable {
       final ServeCoordinator serves =
           new ServeCoordinator(store, events, transfers, peerCounters, agent);
       final IndexQuestions questions = new IndexQuestions();
+      final Neighbours neighbours =
+          opened(
+              new Neighbours(
+                  config.transport().sameHost(), store, serves, peerCounters, agent, clock));
       final Transport transport =
-          opened(Transport.start(transportConfig(config, nodeId), serves, questions));
+          opened(
+              Transport.start(
+                  transportConfig(config, nodeId),
+                  serves,
+                  new PeerMessages(questions, neighbours)));
       questions.connect(transport);
+      neighbours.connect(transport);
 
       final PeerTable peers = new PeerTable();
       final IndexFeed feed = new IndexFeed(store, peers, agent);
@@ -111,10 +122,12 @@ public final class KvasirNode implements AutoCloseable {
       events.feed(feed);
 
       final PullCoordinator pulls =
-          new PullCoordinator(store, events, index, transport, peers, peerCounters, agent, clock);
+          new PullCoordinator(
+              store, events, index, transport, neighbours, peers, peerCounters, agent, clock);
       info = info(config, nodeId, store.incarnation(), index, transport);
       final NodeStats stats =
-          new NodeStats(info, store, peers, peerCounters, pulls, serves, transport, index);
+          new NodeStats(
+              info, store, peers, peerCounters, pulls, serves, neighbours, transport, index);
       endpoint =
           EngineEndpoint.open(
               runDir,
@@ -132,7 +145,7 @@ public final class KvasirNode implements AutoCloseable {
                   stats::json,
                   agent,
                   clock));
-      agent.start(new Duties(store, pulls, feed, endpoint));
+      agent.start(new Duties(store, pulls, neighbours, feed, endpoint));
       closers.push(agent); // it uses all of the above, so it stops before them
       closers.push(() -> agent.call(this::closeEndpoint));
       info.write(runDir);
@@ -269,19 +282,28 @@ public final class KvasirNode implements AutoCloseable {
   }
 
   /** What the node agent does, in the order of one cycle. */
-  private record Duties(Store store, PullCoordinator pulls, IndexFeed feed, EngineEndpoint endpoint)
+  private record Duties(
+      Store store,
+      PullCoordinator pulls,
+      Neighbours neighbours,
+      IndexFeed feed,
+      EngineEndpoint endpoint)
       implements NodeAgent.Duty {
     @Override
     public int doWork(final long nowNs) {
       // The endpoint comes last: it sends what the others have answered.
-      return store.doWork() + pulls.doWork(nowNs) + feed.doWork() + endpoint.doWork(nowNs);
+      return store.doWork()
+          + pulls.doWork(nowNs)
+          + neighbours.doWork(nowNs)
+          + feed.doWork()
+          + endpoint.doWork(nowNs);
     }
 
     @Override
     public long untilTimerNs(final long nowNs) {
       return Math.min(
           Math.min(pulls.untilDeadlineNs(nowNs), endpoint.untilTimerNs(nowNs)),
-          feed.untilTimerNs());
+          Math.min(feed.untilTimerNs(), neighbours.untilTimerNs(nowNs)));
     }
 
     @Override

@@ -8,6 +8,7 @@ import io.kvasir.node.engine.EngineEndpoint;
 import io.kvasir.node.index.ClusterIndex;
 import io.kvasir.node.index.ClusterMember;
 import io.kvasir.node.index.IndexStats;
+import io.kvasir.node.peer.Neighbours;
 import io.kvasir.node.peer.PeerCounters;
 import io.kvasir.node.peer.PeerTable;
 import io.kvasir.node.peer.PullCoordinator;
@@ -29,6 +30,7 @@ final class NodeStats {
   private final PeerCounters peerCounters;
   private final PullCoordinator pulls;
   private final ServeCoordinator serves;
+  private final Neighbours neighbours;
   private final Transport transport;
   private final ClusterIndex index;
 
@@ -39,6 +41,7 @@ final class NodeStats {
       final PeerCounters peerCounters,
       final PullCoordinator pulls,
       final ServeCoordinator serves,
+      final Neighbours neighbours,
       final Transport transport,
       final ClusterIndex index) {
     this.info = info;
@@ -47,6 +50,7 @@ final class NodeStats {
     this.peerCounters = peerCounters;
     this.pulls = pulls;
     this.serves = serves;
+    this.neighbours = neighbours;
     this.transport = transport;
     this.index = index;
   }
@@ -139,6 +143,11 @@ final class NodeStats {
     json.put("bytesServed", peerCounters.bytesServed());
     json.put("bytesSent", stats.bytesSent());
     json.put("bytesReceived", stats.bytesReceived());
+    json.put("bytesCopied", peerCounters.bytesCopied());
+    json.put("bytesLent", peerCounters.bytesLent());
+    json.put("neighbours", neighbours.open());
+    json.put("neighboursMapped", neighbours.mapped());
+    json.put("neighboursRefused", peerCounters.neighboursRefused());
     json.put("acquiresUnfinished", pulls.unfinished());
     json.put("pullsRunning", pulls.running());
     json.put("servesOpen", serves.open());

@@ -83,6 +83,11 @@ enum ConfigKey {
       Kind.FLAG,
       "false",
       "Use the media driver that already runs in transport.aeron-dir"),
+  TRANSPORT_SAME_HOST(
+      "transport.same-host",
+      Kind.FLAG,
+      "true",
+      "Nodes of one host and user read chunks from each other's slab instead of sending them"),
   STORE_SLAB_DIR(
       "store.slab-dir",
       Kind.PATH,

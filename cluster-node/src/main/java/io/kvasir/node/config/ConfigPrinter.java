@@ -64,6 +64,7 @@ final class ConfigPrinter {
       case TRANSPORT_WINDOW_BYTES -> config.transport().windowBytes();
       case TRANSPORT_AERON_DIR -> config.transport().aeronDir();
       case TRANSPORT_EXTERNAL_DRIVER -> config.transport().externalDriver();
+      case TRANSPORT_SAME_HOST -> config.transport().sameHost();
       case STORE_SLAB_DIR -> config.store().slabDir();
       case STORE_SLAB_BYTES -> config.store().slabBytes();
       case STORE_SEGMENT_BYTES -> config.store().segmentBytes();

@@ -140,7 +140,8 @@ final class ConfigReader {
         termBytes,
         windowBytes,
         path(ConfigKey.TRANSPORT_AERON_DIR, store.slabDir().resolve("aeron")),
-        flag(ConfigKey.TRANSPORT_EXTERNAL_DRIVER));
+        flag(ConfigKey.TRANSPORT_EXTERNAL_DRIVER),
+        flag(ConfigKey.TRANSPORT_SAME_HOST));
   }
 
   private NodeConfig.Store store(final String name) {

@@ -34,7 +34,13 @@ public record NodeConfig(
 
   /** Chunk transfers between nodes. */
   public record Transport(
-      int port, int mtu, int termBytes, int windowBytes, Path aeronDir, boolean externalDriver) {}
+      int port,
+      int mtu,
+      int termBytes,
+      int windowBytes,
+      Path aeronDir,
+      boolean externalDriver,
+      boolean sameHost) {}
 
   /** Slab, slot table, directory and eviction. */
   public record Store(

@@ -220,6 +220,7 @@ public final class LocalCluster implements AutoCloseable {
     sets.add("store.slab-dir=" + slabDirectory.resolve(name(index)));
     sets.add("store.slab-bytes=" + settings.slabBytes);
     sets.add("index.memory-bytes=" + settings.indexBytes);
+    sets.add("transport.same-host=" + settings.isSameHost);
     sets.addAll(settings.sets);
     for (final String set : sets) {
       command.add("--set");
@@ -306,6 +307,7 @@ public final class LocalCluster implements AutoCloseable {
     private @Nullable Path slabDirectory;
     private boolean detachable;
     private boolean isShortLived;
+    private boolean isSameHost;
     private final List<String> sets = new ArrayList<>();
 
     private Builder() {}
@@ -360,6 +362,15 @@ public final class LocalCluster implements AutoCloseable {
     /** Further configuration of every node, {@code key=value}. */
     public Builder set(final String keyValue) {
       sets.add(keyValue);
+      return this;
+    }
+
+    /**
+     * Let the nodes read each other's slab, as nodes of one host do unless told otherwise. Here
+     * they do not: they stand for nodes of several hosts.
+     */
+    public Builder sameHost() {
+      isSameHost = true;
       return this;
     }
 

@@ -24,6 +24,12 @@ final class ChunkPull {
   final List<Follower> followers = new ArrayList<>(0);
   long pullId = NOT_SENT;
 
+  /** Its holder was asked to lend it, as a node of this host, not to send it. */
+  boolean isBorrowed;
+
+  /** Nobody waits for what is being borrowed; read by the copy workers. */
+  volatile boolean isUnwanted;
+
   /** The pull was cancelled because its holder left the cluster, not because nobody wants it. */
   boolean holderLeft;
 

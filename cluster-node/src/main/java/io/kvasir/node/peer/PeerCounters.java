@@ -11,6 +11,9 @@ public final class PeerCounters {
   private long staleEntries;
   private long bytesServed;
   private long serveRequests;
+  private long bytesCopied;
+  private long bytesLent;
+  private long neighboursRefused;
 
   void ready(final boolean[] fromPeer, final int from, final int to) {
     for (int i = from; i < to; i++) {
@@ -28,6 +31,18 @@ public final class PeerCounters {
 
   void pulled(final int bytes) {
     bytesPulled += bytes;
+  }
+
+  void copied(final int bytes) {
+    bytesCopied += bytes;
+  }
+
+  void lent(final int bytes) {
+    bytesLent += bytes;
+  }
+
+  void neighbourRefused() {
+    neighboursRefused++;
   }
 
   void failedOver() {
@@ -65,7 +80,7 @@ public final class PeerCounters {
     return misses;
   }
 
-  /** Bytes of chunks that came from peers and proved right. */
+  /** Bytes of chunks that came from peers over the network and proved right. */
   public long bytesPulled() {
     return bytesPulled;
   }
@@ -83,6 +98,21 @@ public final class PeerCounters {
   /** Index entries of others that proved wrong and were withdrawn. */
   public long staleEntries() {
     return staleEntries;
+  }
+
+  /** Bytes of chunks copied from slabs of other nodes of this host that proved right. */
+  public long bytesCopied() {
+    return bytesCopied;
+  }
+
+  /** Bytes of chunks pinned for other nodes of this host to copy. */
+  public long bytesLent() {
+    return bytesLent;
+  }
+
+  /** Nodes that seemed to be of this host, but whose slab or proof was not what it should be. */
+  public long neighboursRefused() {
+    return neighboursRefused;
   }
 
   /** Bytes of chunks sent to peers. */

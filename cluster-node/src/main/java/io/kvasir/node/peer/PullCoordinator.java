@@ -35,6 +35,7 @@ public final class PullCoordinator {
   private final StoreEvents events;
   private final ClusterIndex index;
   private final Transport transport;
+  private final Neighbours neighbours;
   private final PeerTable peers;
   private final PeerCounters counters;
   private final Executor agent;
@@ -49,6 +50,7 @@ public final class PullCoordinator {
       final StoreEvents events,
       final ClusterIndex index,
       final Transport transport,
+      final Neighbours neighbours,
       final PeerTable peers,
       final PeerCounters counters,
       final Executor agent,
@@ -57,11 +59,13 @@ public final class PullCoordinator {
     this.events = events;
     this.index = index;
     this.transport = transport;
+    this.neighbours = neighbours;
     this.peers = peers;
     this.counters = counters;
     this.agent = agent;
     this.clock = clock;
     peers.onChange(this::leaveDeparted);
+    neighbours.connect(new Borrowed());
   }
 
   /**
@@ -181,7 +185,9 @@ public final class PullCoordinator {
     final LongHashSet unwanted = new LongHashSet();
     final LongHashSet wanted = new LongHashSet();
     for (final ChunkPull pull : running.values()) {
-      if (pull.operation == operation && pull.pullId != ChunkPull.NOT_SENT) {
+      if (pull.operation == operation && pull.isBorrowed && pull.followers.isEmpty()) {
+        pull.isUnwanted = true;
+      } else if (pull.operation == operation && pull.pullId != ChunkPull.NOT_SENT) {
         (pull.followers.isEmpty() ? unwanted : wanted).add(pull.pullId);
       }
     }
@@ -228,7 +234,19 @@ public final class PullCoordinator {
     hopeless.forEach(pull -> giveUp(pull, pull.failure()));
   }
 
+  /** From the slab of a node of this host if it can be, else over the network. */
   private void send(
+      final AcquireOperation operation,
+      final long nodeId,
+      final List<ChunkPull> pulls,
+      final long nowNs) {
+    final boolean isWhole = pulls.stream().allMatch(pull -> pull.fromOffset() == 0);
+    if (!isWhole || !neighbours.borrow(nodeId, pulls, nowNs)) {
+      transfer(operation, nodeId, pulls, nowNs);
+    }
+  }
+
+  private void transfer(
       final AcquireOperation operation,
       final long nodeId,
       final List<ChunkPull> pulls,
@@ -333,6 +351,38 @@ public final class PullCoordinator {
     }
   }
 
+  /** What became of chunks that a node of this host was to lend. */
+  private final class Borrowed implements Borrowing.Outcome {
+    @Override
+    public void received(final ChunkPull pull, final long version, final int crc32c) {
+      PullCoordinator.this.received(pull, version, crc32c);
+    }
+
+    @Override
+    public void failed(final ChunkPull pull, final PullFailure reason, final long version) {
+      pull.isBorrowed = false;
+      PullCoordinator.this.failed(pull, reason, version, 0);
+    }
+
+    @Override
+    public void unanswered(final long peerNodeId, final List<ChunkPull> pulls) {
+      final long nowNs = clock.nanoTime();
+      final boolean isThere = peers.endpoint(peerNodeId, nowNs) != null;
+      final List<ChunkPull> wanted = new ArrayList<>(pulls.size());
+      for (final ChunkPull pull : pulls) {
+        if (isThere && !pull.isUnwanted) {
+          pull.isBorrowed = false;
+          wanted.add(pull);
+        } else {
+          failed(pull, pull.isUnwanted ? PullFailure.CANCELLED : PullFailure.UNREACHABLE, 0);
+        }
+      }
+      if (!wanted.isEmpty()) {
+        transfer(wanted.getFirst().operation, peerNodeId, wanted, nowNs);
+      }
+    }
+  }
+
   /** Brings the outcome of a batch from the lane to the node agent. */
   private final class Outcome implements PullListener {
     private final List<ChunkPull> pulls;
@@ -365,7 +415,11 @@ public final class PullCoordinator {
     @Override
     public void committed(final int slot, final long version) {
       running.remove(pull.key());
-      counters.pulled(pull.holders.lengthBytes());
+      if (pull.isBorrowed) {
+        counters.copied(pull.holders.lengthBytes());
+      } else {
+        counters.pulled(pull.holders.lengthBytes());
+      }
       pull.operation.arrived(pull.index, slot);
       for (final ChunkPull.Follower follower : pull.followers) {
         follower.operation().arrived(follower.index(), slot);

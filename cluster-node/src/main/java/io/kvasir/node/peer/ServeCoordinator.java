@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Executor;
+import java.util.function.IntConsumer;
 
 /**
  * Gives chunks of this slab to peers: pins what they ask for, after verifying it if that has not
@@ -46,7 +47,12 @@ public final class ServeCoordinator implements ChunkSource {
 
   @Override
   public void requested(final ServeRequest request) {
-    agent.execute(() -> serve(request));
+    agent.execute(() -> serve(request, counters::served));
+  }
+
+  /** As {@link #requested}, for a node of this host that reads the slab itself; at once. */
+  void lend(final Loan loan) {
+    serve(loan, counters::lent);
   }
 
   @Override
@@ -85,9 +91,9 @@ public final class ServeCoordinator implements ChunkSource {
     return open.size();
   }
 
-  private void serve(final ServeRequest request) {
+  private void serve(final ServeRequest request, final IntConsumer bytesGiven) {
     counters.serving();
-    final Pins pins = new Pins(request.size());
+    final Pins pins = new Pins(request.size(), bytesGiven);
     for (int i = 0; i < request.size(); i++) {
       serve(request, i, pins);
     }
@@ -122,7 +128,7 @@ public final class ServeCoordinator implements ChunkSource {
   private void found(final ServeRequest request, final int chunk, final int slot, final Pins pins) {
     pins.add(chunk, slot);
     open.put(request, pins);
-    counters.served(store.lengthBytes(slot));
+    pins.bytesGiven.accept(store.lengthBytes(slot));
     request.found(chunk, store.memory(slot), store.version(slot), store.crc32c(slot));
   }
 
@@ -141,9 +147,11 @@ public final class ServeCoordinator implements ChunkSource {
   /** The slots that one request holds. */
   private static final class Pins {
     private final int[] slots;
+    private final IntConsumer bytesGiven;
     private int held;
 
-    private Pins(final int chunks) {
+    private Pins(final int chunks, final IntConsumer bytesGiven) {
+      this.bytesGiven = bytesGiven;
       slots = new int[chunks];
       Arrays.fill(slots, NOT_PINNED);
     }

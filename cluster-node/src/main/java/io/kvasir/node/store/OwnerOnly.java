@@ -2,6 +2,7 @@ package io.kvasir.node.store;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
@@ -25,6 +26,11 @@ final class OwnerOnly {
   /** Makes {@code directory} with mode 0700 unless it exists. */
   static void createDirectories(Path directory) throws IOException {
     Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(DIRECTORY_MODE));
+  }
+
+  /** The user that a file belongs to. */
+  static int uid(Path file) throws IOException {
+    return (int) Files.getAttribute(file, "unix:uid", LinkOption.NOFOLLOW_LINKS);
   }
 
   /** Sets mode 0600 on a file that a library made. */

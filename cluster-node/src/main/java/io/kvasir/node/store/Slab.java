@@ -48,14 +48,14 @@ final class Slab implements AutoCloseable {
   static List<SegmentFile> layout(StoreConfig config, long slabId) {
     List<SegmentFile> files = new ArrayList<>();
     for (int i = 0; i < config.segmentCount(); i++) {
-      Path path =
-          config
-              .slabDirectory()
-              .toAbsolutePath()
-              .resolve(String.format("slab-%016x-%04d.seg", slabId, i));
+      Path path = segmentPath(config.slabDirectory().toAbsolutePath(), slabId, i);
       files.add(new SegmentFile(path, config.segmentBytes(i)));
     }
     return files;
+  }
+
+  static Path segmentPath(Path slabDirectory, long slabId, int number) {
+    return slabDirectory.resolve(String.format("slab-%016x-%04d.seg", slabId, number));
   }
 
   /** Makes the files, every page of them backed by memory, and maps them. */

@@ -56,6 +56,12 @@ final class SlotTable implements AutoCloseable {
   private static final int HEADER_CRC_AT = 60;
   private static final int INCARNATION_AT = 64;
 
+  /** Places in the header where neighbours find what proves that they see this memory. */
+  static final int CELLS = 248;
+
+  private static final int CELLS_AT = 128;
+  private static final int CELL_BYTES = 16;
+
   private static final int STATE_AT = 0;
   private static final int LENGTH_AT = 4;
   private static final int OFFSET_AT = 8;
@@ -166,18 +172,55 @@ final class SlotTable implements AutoCloseable {
   }
 
   Identity identity() {
+    return identity(table);
+  }
+
+  private static Identity identity(MemorySegment header) {
     return new Identity(
-        new UUID(table.get(LONG, BOOT_HIGH_AT), table.get(LONG, BOOT_LOW_AT)),
-        table.get(LONG, SLAB_ID_AT),
-        table.get(LONG, SLAB_BYTES_AT),
-        table.get(LONG, SEGMENT_BYTES_AT),
-        slots);
+        new UUID(header.get(LONG, BOOT_HIGH_AT), header.get(LONG, BOOT_LOW_AT)),
+        header.get(LONG, SLAB_ID_AT),
+        header.get(LONG, SLAB_BYTES_AT),
+        header.get(LONG, SEGMENT_BYTES_AT),
+        header.get(INT, SLOTS_AT));
   }
 
   private int headerCrc() {
-    crc.reset();
-    crc.update(table.asSlice(VERSION_AT, HEADER_CRC_AT - VERSION_AT).asByteBuffer());
+    return headerCrc(table);
+  }
+
+  private static int headerCrc(MemorySegment header) {
+    CRC32C crc = new CRC32C();
+    crc.update(header.asSlice(VERSION_AT, HEADER_CRC_AT - VERSION_AT).asByteBuffer());
     return (int) crc.getValue();
+  }
+
+  /** What the mapped header of another node's table says, or null if it is none of this format. */
+  static @Nullable Identity foreignIdentity(MemorySegment header) {
+    boolean isWhole =
+        (long) LONG_HANDLE.getAcquire(header, (long) MAGIC_AT) == MAGIC
+            && header.get(INT, VERSION_AT) == FORMAT_VERSION
+            && header.get(INT, HEADER_CRC_AT) == headerCrc(header);
+    return isWhole ? identity(header) : null;
+  }
+
+  /** The incarnation in a mapped header. */
+  static long foreignIncarnation(MemorySegment header) {
+    return (long) LONG_HANDLE.getAcquire(header, (long) INCARNATION_AT);
+  }
+
+  /** A word of a cell in a mapped header; {@code word} is 0 or 1. */
+  static long foreignCell(MemorySegment header, int cell, int word) {
+    return (long) LONG_HANDLE.getAcquire(header, cellAt(cell) + (long) word * Long.BYTES);
+  }
+
+  private static long cellAt(int cell) {
+    return CELLS_AT + (long) cell * CELL_BYTES;
+  }
+
+  /** Fills a cell. */
+  void cell(int cell, long first, long second) {
+    LONG_HANDLE.setVolatile(table, cellAt(cell) + Long.BYTES, second);
+    LONG_HANDLE.setVolatile(table, cellAt(cell), first);
   }
 
   /** Changes with every opening; readers of this memory in other processes compare it. */
@@ -186,7 +229,10 @@ final class SlotTable implements AutoCloseable {
   }
 
   void incarnation(long incarnation) {
-    LONG_HANDLE.setRelease(table, (long) INCARNATION_AT, incarnation);
+    LONG_HANDLE.setVolatile(table, (long) INCARNATION_AT, incarnation);
+    for (int cell = 0; cell < CELLS; cell++) {
+      cell(cell, 0, 0);
+    }
   }
 
   int slots() {

@@ -382,6 +382,34 @@ public final class Store implements AutoCloseable {
     return table.state(slot);
   }
 
+  /** Where the chunk begins in the slab, in bytes. */
+  public long slabOffset(int slot) {
+    return table.offset(slot);
+  }
+
+  /** What other nodes of this host need to find the slab, and to know it when they see it. */
+  public SlabShare share() {
+    SlotTable.Identity identity = table.identity();
+    return new SlabShare(
+        parts.uid(),
+        identity.bootId(),
+        identity.slabId(),
+        identity.slabBytes(),
+        identity.segmentBytes(),
+        table.incarnation(),
+        config.slabDirectory().toAbsolutePath().normalize());
+  }
+
+  /**
+   * Writes two words where a node that maps this slab sees them; zeros void what stood there. When
+   * this returns, no later write to the slab can be seen without them.
+   *
+   * @param cell from 0 to {@link SlabShare#CELLS} - 1
+   */
+  public void cell(int cell, long first, long second) {
+    table.cell(cell, first, second);
+  }
+
   /** The files that engines map. */
   public List<SegmentFile> segments() {
     return slots.slab.files();

@@ -41,8 +41,12 @@ final class StoreOpener {
     this.slabDirectory = config.slabDirectory();
   }
 
-  /** The opened parts; the caller closes them. */
-  record Opened(Slots slots, NamespaceTable namespaces) {}
+  /**
+   * The opened parts; the caller closes them.
+   *
+   * @param uid the user that the files belong to
+   */
+  record Opened(Slots slots, NamespaceTable namespaces, int uid) {}
 
   Opened open() throws IOException {
     SlotTable table = adoptableTable();
@@ -128,8 +132,9 @@ final class StoreOpener {
                 opened,
                 new ExtentAllocator(config.slabBytes(), config.segmentBytes(), config.maxChunks()));
         finish(slots);
+        Opened all = new Opened(slots, namespaces, uid());
         undo.cancel();
-        return new Opened(slots, namespaces);
+        return all;
       }
     } catch (IOException | RuntimeException e) {
       deleteAllBut(Set.of());
@@ -157,9 +162,14 @@ final class StoreOpener {
       Slots slots = slots(slab, table, index, directory, extents);
       new Adoption(slots, environment.host(), counters).run();
       finish(slots);
+      Opened all = new Opened(slots, namespaces, uid());
       undo.cancel();
-      return new Opened(slots, namespaces);
+      return all;
     }
+  }
+
+  private int uid() throws IOException {
+    return OwnerOnly.uid(slabDirectory.resolve(SlotTable.FILE_NAME));
   }
 
   private Slots slots(

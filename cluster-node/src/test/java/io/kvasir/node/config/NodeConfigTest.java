@@ -33,7 +33,7 @@ class NodeConfigTest {
             new NodeConfig.Node("node", Path.of("/tmp/kvasir-" + uid + "/node"), "default"),
             new NodeConfig.Cluster("kvasir", "127.0.0.1", 47_500, 47_100, List.of(), List.of()),
             new NodeConfig.Transport(
-                20_121, 65_504, 2 << 20, 1 << 20, slabDir.resolve("aeron"), false),
+                20_121, 65_504, 2 << 20, 1 << 20, slabDir.resolve("aeron"), false, true),
             new NodeConfig.Store(slabDir, 1L << 30, 1L << 30, 16_384, 0.5, "lru", 0.95, 0.9),
             new NodeConfig.Index(256L << 20),
             new NodeConfig.Security(false));
@@ -249,6 +249,7 @@ class NodeConfigTest {
           });
     }
     values.put(ConfigKey.TRANSPORT_MTU, "8KiB");
+    values.put(ConfigKey.TRANSPORT_SAME_HOST, "false");
     values.put(ConfigKey.TRANSPORT_WINDOW_BYTES, "2MiB");
     values.put(ConfigKey.INDEX_MEMORY_BYTES, "64MiB");
     values.put(ConfigKey.STORE_SEGMENT_BYTES, "2MiB");

@@ -1,0 +1,53 @@
+package io.kvasir.node.peer;
+
+import io.kvasir.transport.Questions;
+import org.agrona.DirectBuffer;
+
+/** Hands what peers say over their sessions to the part of the node that it concerns. */
+public final class PeerMessages implements Questions {
+  private final IndexQuestions index;
+  private final Neighbours neighbours;
+
+  public PeerMessages(final IndexQuestions index, final Neighbours neighbours) {
+    this.index = index;
+    this.neighbours = neighbours;
+  }
+
+  @Override
+  public void asked(
+      final long peerNodeId,
+      final long questionId,
+      final DirectBuffer buffer,
+      final int offset,
+      final int length) {
+    index.asked(peerNodeId, questionId, buffer, offset, length);
+  }
+
+  @Override
+  public void answered(
+      final long peerNodeId,
+      final long questionId,
+      final DirectBuffer buffer,
+      final int offset,
+      final int length) {
+    index.answered(peerNodeId, questionId, buffer, offset, length);
+  }
+
+  @Override
+  public void opened(final long peerNodeId) {
+    neighbours.opened(peerNodeId);
+  }
+
+  @Override
+  public void remarked(
+      final long peerNodeId, final DirectBuffer buffer, final int offset, final int length) {
+    final byte[] body = new byte[length];
+    buffer.getBytes(offset, body);
+    neighbours.remarked(peerNodeId, body);
+  }
+
+  @Override
+  public void closed(final long peerNodeId) {
+    neighbours.closed(peerNodeId);
+  }
+}
