@@ -5,15 +5,12 @@ import io.kvasir.benchmarks.LoadBench;
 import io.kvasir.benchmarks.LookupBench;
 import io.kvasir.benchmarks.PullBench;
 import io.kvasir.benchmarks.SameHostBench;
+import io.kvasir.node.local.LocalFolder;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
-import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -59,10 +56,10 @@ final class BenchCommand implements Callable<Integer> {
       throw new ParameterException(
           Objects.requireNonNull(spec).commandLine(), String.valueOf(e.getMessage()), e);
     }
-    Path directory = Files.createTempDirectory(slabDirectory, "kvasir-bench-");
-    Thread cleaner = Thread.ofPlatform().unstarted(() -> delete(directory));
+    LocalFolder folder = LocalFolder.create(slabDirectory, "kvasir-bench-");
+    Thread cleaner = Thread.ofPlatform().unstarted(() -> delete(folder));
     Runtime.getRuntime().addShutdownHook(cleaner);
-    BenchReport report = run(directory, System.err);
+    BenchReport report = run(folder.path(), System.err);
     json.write(report, report::print);
     return 0;
   }
@@ -77,14 +74,11 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   /** At the end of the JVM, so also after Ctrl-C. */
-  private static void delete(Path directory) {
-    try (Stream<Path> files = Files.walk(directory)) {
-      List<Path> deepestFirst = files.sorted(Comparator.reverseOrder()).toList();
-      for (Path file : deepestFirst) {
-        Files.deleteIfExists(file);
-      }
+  private static void delete(LocalFolder folder) {
+    try {
+      folder.close();
     } catch (IOException e) {
-      System.err.println("kvasir: files not deleted - directory=" + directory + " cause=" + e);
+      System.err.println("kvasir: files not deleted - directory=" + folder.path() + " cause=" + e);
     }
   }
 }

@@ -50,7 +50,7 @@ class ArchitectureTest {
       node.index,            placement
       node.peer,             node.store node.index transport connectors.protocol placement
       node.engine,           node.store node.index node.peer connectors.protocol placement
-      node.local,            node node.config connectors.protocol
+      node.local,            node node.config node.store connectors.protocol
       node,                  node.config node.store node.index node.peer node.engine \
       transport connectors.protocol placement
       benchmarks.reference,

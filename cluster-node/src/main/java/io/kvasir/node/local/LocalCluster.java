@@ -6,23 +6,19 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Node processes on loopback that form one cluster, with everything they write in folders that go
  * with them. The processes run the class path and JVM flags of this JVM; they end when this JVM
- * does, however it ends, unless they were let go of. Not thread-safe, except for {@link #close}.
+ * does, however it ends, unless they were let go of; the folders of a JVM that was killed go when
+ * the next cluster starts. Not thread-safe, except for {@link #close}.
  *
  * <pre>{@code
  * try (LocalCluster cluster = LocalCluster.builder().nodes(3).slabBytes(64 << 20).start()) {
@@ -36,6 +32,7 @@ public final class LocalCluster implements AutoCloseable {
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(20);
   private static final Duration POLL = Duration.ofMillis(50);
 
+  private static final String FOLDER_KIND = "kvasir-local-";
   private static final Pattern COLLECTOR = Pattern.compile("-XX:[+-]Use\\w+GC");
 
   /** What the launcher gives a node beside {@code jvm.options}. */
@@ -45,17 +42,17 @@ public final class LocalCluster implements AutoCloseable {
       List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
 
   private final Builder settings;
-  private final Path directory;
-  private final Path slabDirectory;
+  private final LocalFolder runs;
+  private final LocalFolder slabs;
   private final List<List<String>> commands = new ArrayList<>();
   private final List<LocalNode> nodes = new ArrayList<>();
   private final Thread shutdownHook;
   private boolean closed;
 
-  private LocalCluster(final Builder settings, final Path directory, final Path slabDirectory) {
+  private LocalCluster(final Builder settings, final LocalFolder runs, final LocalFolder slabs) {
     this.settings = settings;
-    this.directory = directory;
-    this.slabDirectory = slabDirectory;
+    this.runs = runs;
+    this.slabs = slabs;
     this.shutdownHook = Thread.ofPlatform().name("kvasir-local-stop").unstarted(this::stopAll);
   }
 
@@ -76,7 +73,7 @@ public final class LocalCluster implements AutoCloseable {
 
   /** The folder with a run directory per node. */
   public Path directory() {
-    return directory;
+    return runs.path();
   }
 
   /** Stops the node in order; its chunks stay for {@link #restart}. */
@@ -124,12 +121,15 @@ public final class LocalCluster implements AutoCloseable {
    * Lets go of the nodes: {@link #close} leaves them running with their files, and they outlive
    * this JVM.
    *
+   * @throws IOException if the files cannot be let go of; nothing has changed then
    * @throws IllegalStateException if they were not started with {@link Builder#detachable}
    */
-  public synchronized void leaveRunning() {
+  public synchronized void leaveRunning() throws IOException {
     if (!settings.detachable) {
       throw new IllegalStateException("the nodes end with this JVM");
     }
+    runs.keep();
+    slabs.keep();
     closed = true;
   }
 
@@ -156,14 +156,14 @@ public final class LocalCluster implements AutoCloseable {
     nodes.forEach(LocalNode::askToStop);
     nodes.forEach(LocalCluster::endOf);
     try {
-      delete(directory);
-      delete(slabDirectory);
+      runs.close();
+      slabs.close();
     } catch (final IOException e) {
       throw new IllegalStateException(
           "KVA-0123 files not deleted - directory="
-              + directory
+              + runs.path()
               + " slabDirectory="
-              + slabDirectory
+              + slabs.path()
               + "; delete them by hand",
           e);
     }
@@ -212,12 +212,12 @@ public final class LocalCluster implements AutoCloseable {
     final List<String> sets = new ArrayList<>();
     sets.add("node.name=" + name(index));
     sets.add("node.run-dir=" + runDirectory(index));
-    sets.add("cluster.name=local-" + directory.getFileName());
+    sets.add("cluster.name=local-" + directory().getFileName());
     sets.add("cluster.discovery-port=" + discoveryPort);
     sets.add("cluster.communication-port=0");
     sets.add("cluster.seeds=" + seeds);
     sets.add("transport.port=0");
-    sets.add("store.slab-dir=" + slabDirectory.resolve(name(index)));
+    sets.add("store.slab-dir=" + slabs.path().resolve(name(index)));
     sets.add("store.slab-bytes=" + settings.slabBytes);
     sets.add("index.memory-bytes=" + settings.indexBytes);
     sets.add("transport.same-host=" + settings.isSameHost);
@@ -234,7 +234,7 @@ public final class LocalCluster implements AutoCloseable {
   }
 
   private Path runDirectory(final int index) {
-    return directory.resolve(name(index));
+    return directory().resolve(name(index));
   }
 
   private Path log(final int index) {
@@ -273,38 +273,14 @@ public final class LocalCluster implements AutoCloseable {
     }
   }
 
-  private static void delete(final Path root) throws IOException {
-    try {
-      Files.walkFileTree(
-          root,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(final Path file, final BasicFileAttributes attributes)
-                throws IOException {
-              Files.deleteIfExists(file);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(
-                final Path folder, final @Nullable IOException problem) throws IOException {
-              Files.deleteIfExists(folder);
-              return FileVisitResult.CONTINUE;
-            }
-          });
-    } catch (final NoSuchFileException e) {
-      // Nothing was made.
-    }
-  }
-
   /** Collects settings. Not thread-safe. */
   public static final class Builder {
     private int nodes = 3;
     private long slabBytes = 64L << 20;
     private long heapBytes = 256L << 20;
     private long indexBytes = 64L << 20;
-    private @Nullable Path directory;
-    private @Nullable Path slabDirectory;
+    private Path directory = Path.of(System.getProperty("java.io.tmpdir"));
+    private Path slabDirectory = Path.of("/dev/shm");
     private boolean detachable;
     private boolean isShortLived;
     private boolean isSameHost;
@@ -386,13 +362,14 @@ public final class LocalCluster implements AutoCloseable {
      * @throws IOException if they do not; nothing is left behind then
      */
     public LocalCluster start() throws IOException {
-      final Path runs =
-          directory == null
-              ? Files.createTempDirectory("kvasir-local-")
-              : Files.createTempDirectory(directory, "kvasir-local-");
-      final Path slabs =
-          Files.createTempDirectory(
-              slabDirectory == null ? Path.of("/dev/shm") : slabDirectory, "kvasir-local-");
+      final LocalFolder runs = LocalFolder.create(directory, FOLDER_KIND);
+      final LocalFolder slabs;
+      try {
+        slabs = LocalFolder.create(slabDirectory, FOLDER_KIND);
+      } catch (final IOException | RuntimeException e) {
+        runs.close();
+        throw e;
+      }
       final LocalCluster cluster = new LocalCluster(this, runs, slabs);
       try {
         Runtime.getRuntime().addShutdownHook(cluster.shutdownHook);

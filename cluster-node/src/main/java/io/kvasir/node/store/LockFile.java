@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * An exclusive lock on a directory, held by a file with the holder's pid in it. The kernel drops
  * the lock with the process, so a killed node leaves nothing to clean up; the file itself stays.
  */
-final class LockFile implements AutoCloseable {
+public final class LockFile implements AutoCloseable {
   /**
    * Paths that this process holds. POSIX gives up all locks of a process on a file when it closes
    * any descriptor of that file, so a second attempt must not even open it.
@@ -37,7 +37,7 @@ final class LockFile implements AutoCloseable {
    *
    * @throws StoreException KVA-0202 if another process or store holds it
    */
-  static LockFile acquire(Path directory, String fileName) throws IOException {
+  public static LockFile acquire(Path directory, String fileName) throws IOException {
     Path path = directory.toRealPath().resolve(fileName);
     if (!HELD.add(path)) {
       throw held(path, Long.toString(ProcessHandle.current().pid()));
