@@ -7,9 +7,13 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
+import java.util.Set;
 
 /**
- * Whether a node may write a directory, and whether another one holds it.
+ * Whether a node may write a directory, whether another one holds it, and who else may write there.
  *
  * @param name of the check
  * @param key configuration key of the directory
@@ -33,7 +37,8 @@ record DirectoryCheck(String name, String key, Path directory, String lockFile) 
     if (!existing.equals(directory)) {
       return new Finding.Ok(directory + ", to be made");
     }
-    return lock(directory.resolve(lockFile));
+    Finding found = lock(directory.resolve(lockFile));
+    return found instanceof Finding.Ok ? exposure(found) : found;
   }
 
   private Finding lock(Path file) throws IOException {
@@ -51,6 +56,28 @@ record DirectoryCheck(String name, String key, Path directory, String lockFile) 
     return new Finding.Warn(
         "KVA-0706 a node runs here - " + key + "=" + directory + " pid=" + holder(file),
         "nothing, if this is the node you ask about; a second one needs a " + key + " of its own");
+  }
+
+  /** Whoever may write there can replace the engine socket or the slab by something of theirs. */
+  private Finding exposure(Finding otherwise) throws IOException {
+    UserPrincipal owner = Files.getOwner(directory);
+    if (!owner.equals(Files.getOwner(Path.of("/proc/self")))) {
+      return new Finding.Warn(
+          "KVA-0706 owned by another user - " + key + "=" + directory + " owner=" + owner.getName(),
+          "chown it to the user that runs the node, unless that owner is trusted");
+    }
+    Set<PosixFilePermission> mode = Files.getPosixFilePermissions(directory);
+    if (mode.contains(PosixFilePermission.OTHERS_WRITE)) {
+      return new Finding.Warn(
+          "KVA-0706 everybody may write - "
+              + key
+              + "="
+              + directory
+              + " mode="
+              + PosixFilePermissions.toString(mode),
+          "chmod o-w " + directory + ", unless only trusted users can reach it (a pod's emptyDir)");
+    }
+    return otherwise;
   }
 
   private static String holder(Path file) throws IOException {

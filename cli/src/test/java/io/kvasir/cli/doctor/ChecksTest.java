@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.kvasir.cli.doctor.AddressCheck.Interface;
 import io.kvasir.cli.doctor.PortCheck.Protocol;
@@ -16,9 +17,11 @@ import java.net.ServerSocket;
 import java.net.UnknownHostException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -128,6 +131,26 @@ class ChecksTest {
     assumeFalse(Files.isWritable(readOnly), "root may write everywhere");
     assertFails("below", "KVA-0706", "chown", directory(readOnly.resolve("run")));
     assertFails("itself", "KVA-0706", "chown", directory(readOnly));
+  }
+
+  @Test
+  void shouldWarnOfDirectoriesThatOthersMayWrite() throws IOException {
+    Path open = Files.createDirectory(root.resolve("open"));
+    Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxr-x"));
+    assertOk(directory(open));
+    Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
+    assertWarns("KVA-0706", "chmod o-w", directory(open));
+  }
+
+  @Test
+  void shouldWarnOfDirectoriesOfAnotherUser() throws IOException {
+    Path alien = Files.createDirectory(root.resolve("alien"));
+    try {
+      Files.setAttribute(alien, "unix:uid", 65_534);
+    } catch (FileSystemException e) {
+      assumeTrue(false, "only root may give a directory away");
+    }
+    assertWarns("KVA-0706", "chown", directory(alien));
   }
 
   private static DirectoryCheck directory(Path directory) {
