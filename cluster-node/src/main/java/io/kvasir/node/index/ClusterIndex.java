@@ -318,9 +318,35 @@ public final class ClusterIndex implements AutoCloseable {
       if (present != null && !now.keySet().containsAll(before.keySet())) {
         departed();
       }
+      warnOfNamesakes(before, now);
       listener.membersChanged(ordered(now));
       greet();
     }
+  }
+
+  /** Nothing breaks, but nobody can tell the two apart in logs and figures. */
+  private void warnOfNamesakes(
+      final Map<Long, ClusterMember> before, final Map<Long, ClusterMember> now) {
+    for (final ClusterMember member : namesakes(self, before, now)) {
+      LOG.warn(
+          "KVA-0316 another member has the same name - node.name={} nodeId={} otherNodeId={}"
+              + " otherEndpoint={}; give each node a node.name of its own",
+          self.name(),
+          Long.toHexString(self.nodeId()),
+          Long.toHexString(member.nodeId()),
+          member.aeronEndpoint());
+    }
+  }
+
+  /** Those of {@code now} that came since {@code before} and are called like {@code self}. */
+  static List<ClusterMember> namesakes(
+      final ClusterMember self,
+      final Map<Long, ClusterMember> before,
+      final Map<Long, ClusterMember> now) {
+    return now.values().stream()
+        .filter(member -> member.nodeId() != self.nodeId() && member.name().equals(self.name()))
+        .filter(member -> !before.containsKey(member.nodeId()))
+        .toList();
   }
 
   private static Map<Long, ClusterMember> byId(final IgniteLife life) {

@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
@@ -76,6 +77,18 @@ class ClusterIndexTest {
         members.get(1));
     IndexCluster.await("told of them", () -> members.equals(cluster.node(1).seen));
     assertTrue(cluster.node(1).reannounces.get() >= 1, "asked to announce after the join");
+  }
+
+  @Test
+  void shouldNoticeMembersOfTheSameNameWhenTheyCome() {
+    final ClusterMember self = new ClusterMember(1, "cache", "host:1", "a", 1, true);
+    final ClusterMember namesake = new ClusterMember(2, "cache", "host:2", "a", 1, false);
+    final ClusterMember other = new ClusterMember(3, "other", "host:3", "a", 1, false);
+    final Map<Long, ClusterMember> alone = Map.of(1L, self);
+    final Map<Long, ClusterMember> all = Map.of(1L, self, 2L, namesake, 3L, other);
+    assertEquals(List.of(namesake), ClusterIndex.namesakes(self, alone, all));
+    assertEquals(List.of(), ClusterIndex.namesakes(self, all, all));
+    assertEquals(List.of(), ClusterIndex.namesakes(other, alone, all));
   }
 
   @Test
