@@ -4,7 +4,9 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
+import java.io.FilterReader;
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +22,10 @@ import java.util.List;
  */
 final class Trace {
   static final int BLOCK_TOKENS = 512;
+
+  /** A request of a million blocks, so that a file of one endless line does not fill the heap. */
+  static final int LINE_CHARS_MAX = 16 << 20;
+
   private static final int BLOCK_ID_MAX = Integer.MAX_VALUE - 1;
 
   /**
@@ -35,6 +41,31 @@ final class Trace {
     }
   }
 
+  private static final class LineTooLongException extends IOException {
+    private static final long serialVersionUID = 1L;
+  }
+
+  /** Ends reading in the middle of a line that is too long. */
+  private static final class LineLimit extends FilterReader {
+    private int lineChars;
+
+    LineLimit(Reader in) {
+      super(in);
+    }
+
+    @Override
+    public int read(char[] buffer, int offset, int length) throws IOException {
+      int count = super.read(buffer, offset, length);
+      for (int i = offset; i < offset + count; i++) {
+        lineChars = buffer[i] == '\n' ? 0 : lineChars + 1;
+        if (lineChars > LINE_CHARS_MAX) {
+          throw new LineTooLongException();
+        }
+      }
+      return count;
+    }
+  }
+
   private final List<Request> requests;
 
   private Trace(List<Request> requests) {
@@ -46,7 +77,7 @@ final class Trace {
     ObjectMapper mapper = new ObjectMapper();
     List<Request> requests = new ArrayList<>();
     int lineNumber = 0;
-    try (BufferedReader reader = Files.newBufferedReader(file)) {
+    try (BufferedReader reader = new BufferedReader(new LineLimit(Files.newBufferedReader(file)))) {
       for (String line = reader.readLine();
           line != null && requests.size() < limit;
           line = reader.readLine()) {
@@ -55,6 +86,8 @@ final class Trace {
           requests.add(parse(mapper, line, file, lineNumber));
         }
       }
+    } catch (LineTooLongException e) {
+      throw rejected(file, lineNumber + 1, "longer than " + LINE_CHARS_MAX + " characters");
     } catch (CharacterCodingException e) {
       throw rejected(file, lineNumber + 1, "not UTF-8, here or within a few lines");
     }

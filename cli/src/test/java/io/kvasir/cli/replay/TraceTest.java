@@ -6,8 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,6 +79,21 @@ final class TraceTest {
     IOException rejected = assertThrows(IOException.class, () -> read("\n", 10));
 
     assertTrue(String.valueOf(rejected.getMessage()).startsWith("KVA-0610"));
+  }
+
+  @Test
+  void shouldRefuseALineWithoutAnEnd() throws IOException {
+    Path file = folder.resolve("endless.jsonl");
+    Files.writeString(file, GOOD + "\n");
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      // A hole: a gigabyte of zeros that takes no room on the disk.
+      channel.write(ByteBuffer.allocate(1), 1L << 30);
+    }
+    IOException rejected = assertThrows(IOException.class, () -> Trace.read(file, 10));
+
+    String message = String.valueOf(rejected.getMessage());
+    assertTrue(message.startsWith("KVA-0611"), message);
+    assertTrue(message.contains("line=2: longer than"), message);
   }
 
   private Trace read(String text, int limit) throws IOException {
