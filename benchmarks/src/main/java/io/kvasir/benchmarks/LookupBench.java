@@ -1,5 +1,6 @@
 package io.kvasir.benchmarks;
 
+import io.kvasir.benchmarks.reference.UdpRing;
 import io.kvasir.connectors.client.LookupResult;
 import io.kvasir.node.local.LocalCluster;
 import java.io.IOException;
@@ -13,7 +14,8 @@ import java.util.SplittableRandom;
 /**
  * {@code bench lookup}: LOOKUP of 128-chunk prefixes through the engine socket of a node that holds
  * none of them. Three nodes, so two thirds of the groups are owned by other nodes. 10,000 distinct
- * prefixes: 625 conversations of 16 turns that share their first 112 chunks.
+ * prefixes: 625 conversations of 16 turns that share their first 112 chunks. After each lookup a
+ * datagram goes round as many processes as the lookup: the reader's node, an owner, and back.
  */
 public final class LookupBench {
   private static final int NODES = 3;
@@ -29,6 +31,7 @@ public final class LookupBench {
   private static final long INDEX_BYTES = 256L << 20;
   private static final int WARM_UP = 40_000;
   private static final long SEED = 20_261_122;
+  private static final int RING_PROCESSES = 3;
 
   private LookupBench() {}
 
@@ -45,8 +48,9 @@ public final class LookupBench {
                     + (ROOTS * (SHARED_CHUNKS + BRANCHES * (PREFIX_CHUNKS - SHARED_CHUNKS))))
             .start()) {
       populate(cluster, progress);
-      try (BenchEngine reader = new BenchEngine(cluster.node(0).engineSocket(), CHUNK_BYTES)) {
-        return new BenchReport(BenchReport.Machine.current(), List.of(measure(reader, progress)));
+      try (BenchEngine reader = new BenchEngine(cluster.node(0).engineSocket(), CHUNK_BYTES);
+          UdpRing ring = new UdpRing(RING_PROCESSES)) {
+        return new BenchReport(BenchReport.Machine.current(), measure(reader, ring, progress));
       }
     }
   }
@@ -69,7 +73,8 @@ public final class LookupBench {
     }
   }
 
-  private static BenchResult measure(BenchEngine reader, PrintStream progress) {
+  private static List<BenchResult> measure(BenchEngine reader, UdpRing ring, PrintStream progress)
+      throws IOException {
     int[] order =
         new SplittableRandom(SEED)
             .ints(0, ROOTS * BRANCHES)
@@ -78,6 +83,7 @@ public final class LookupBench {
             .toArray();
     progress.printf("bench: lookups in random order, seed %d%n", SEED);
     double[] micros = new double[order.length];
+    double[] ringMicros = new double[order.length];
     int found = 0;
     int partial = 0;
     for (int i = -WARM_UP; i < order.length; i++) {
@@ -86,8 +92,10 @@ public final class LookupBench {
       long startNs = System.nanoTime();
       LookupResult result = reader.lookup(prefix);
       long durationNs = System.nanoTime() - startNs;
+      long ringNs = ring.lapNs();
       if (i >= 0) {
         micros[i] = durationNs / 1e3;
+        ringMicros[i] = ringNs / 1e3;
         if (result.local() != 0) {
           throw new IllegalStateException("KVA-0666 a chunk was local - local=" + result.local());
         }
@@ -98,7 +106,9 @@ public final class LookupBench {
     progress.printf(
         "bench: %,d of %,d prefixes found whole, %,d lookups without an answer of the index%n",
         found, order.length, partial);
-    return BenchResult.latency("lookup", CHUNK_BYTES, PREFIX_CHUNKS, micros);
+    return List.of(
+        BenchResult.latency("lookup", CHUNK_BYTES, PREFIX_CHUNKS, micros),
+        BenchResult.latency("udp-ring", CHUNK_BYTES, 1, ringMicros));
   }
 
   private static BenchPrefix prefix(int root, int branch) {

@@ -22,6 +22,7 @@ final class AeronHost implements AutoCloseable {
             new MediaDriver.Context()
                 .aeronDirectoryName(directory.toString())
                 .threadingMode(settings.mode())
+                .asyncExecutorEnabled(false) // wakes a hundred times a second for nothing
                 .mtuLength(settings.mtuBytes())
                 .publicationTermBufferLength(settings.termBytes())
                 .initialWindowLength(settings.windowBytes())

@@ -21,7 +21,7 @@ public final class JavaTcp implements Reference {
 
   private final String name;
   private final boolean verify;
-  private final SenderProcess sender;
+  private final ReferenceProcess sender;
   private final SocketChannel channel;
   private final PrefaultedFile slots;
   private final ByteBuffer slotBuffer;
@@ -38,7 +38,8 @@ public final class JavaTcp implements Reference {
       server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
       int port = server.socket().getLocalPort();
       sender =
-          new SenderProcess(
+          new ReferenceProcess(
+              SenderMain.class,
               List.of(
                   "tcp",
                   Integer.toString(port),

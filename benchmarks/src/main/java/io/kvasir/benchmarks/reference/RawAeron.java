@@ -28,7 +28,7 @@ public final class RawAeron implements Reference {
   private final boolean checksumOnArrival;
   private final AeronHost host;
   private final Subscription subscription;
-  private final SenderProcess sender;
+  private final ReferenceProcess sender;
   private final PrefaultedFile slots;
   private final ByteBuffer slotBuffer;
   private final ChunkVerifier verifier = new ChunkVerifier();
@@ -55,7 +55,8 @@ public final class RawAeron implements Reference {
     subscription =
         host.aeron.addSubscription("aeron:udp?endpoint=" + endpoint, AeronHost.STREAM_ID);
     sender =
-        new SenderProcess(
+        new ReferenceProcess(
+            SenderMain.class,
             List.of(
                 "aeron",
                 settings.toArgument(),

@@ -13,15 +13,15 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The sending half of a reference, run in a JVM of its own with the flags of this one. It obeys one
+ * The other half of a reference, run in a JVM of its own with the flags of this one. It obeys one
  * line at a time on its standard input and ends when that closes.
  */
-final class SenderProcess implements AutoCloseable {
+final class ReferenceProcess implements AutoCloseable {
   private final Process process;
   private final BufferedReader answers;
   private final BufferedWriter commands;
 
-  SenderProcess(List<String> arguments) throws IOException {
+  ReferenceProcess(Class<?> main, List<String> arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -29,8 +29,7 @@ final class SenderProcess implements AutoCloseable {
             .filter(argument -> !argument.startsWith("-Xm") && !argument.startsWith("-agentlib"))
             .toList());
     command.addAll(
-        List.of(
-            "-Xmx256m", "-cp", System.getProperty("java.class.path"), SenderMain.class.getName()));
+        List.of("-Xmx256m", "-cp", System.getProperty("java.class.path"), main.getName()));
     command.addAll(arguments);
     process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
     answers =
@@ -60,7 +59,7 @@ final class SenderProcess implements AutoCloseable {
     String line = answers.readLine();
     if (line == null) {
       throw new IOException(
-          "KVA-0653 the sending process of a reference ended - pid=" + process.pid());
+          "KVA-0653 the other process of a reference ended - pid=" + process.pid());
     }
     return line;
   }
