@@ -30,7 +30,9 @@ import io.kvasir.node.store.Store;
 import io.kvasir.node.store.StoreCodes;
 import io.kvasir.placement.ChunkKey;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +40,6 @@ import org.jspecify.annotations.Nullable;
 final class EngineRequests {
   private static final int ACQUISITIONS_MAX = 4096;
   private static final long LOOKUP_NS = TimeUnit.MILLISECONDS.toNanos(5);
-  private static final long ESTIMATE_UNKNOWN = 0;
   private static final int LIST_HEADER_BYTES = 8;
   private static final int RESERVED_ENTRY_BYTES = 24;
   private static final int ABORTED_ENTRY_BYTES = 8;
@@ -162,7 +163,7 @@ final class EngineRequests {
       local++;
     }
     if (local == run.length() || (frame.flags() & Protocol.FLAG_LOCAL_ONLY) != 0) {
-      found(session, correlationId, false, run, local, local);
+      found(session, correlationId, false, run, local, List.of());
       return;
     }
     final int asked = local;
@@ -192,17 +193,18 @@ final class EngineRequests {
       final @Nullable Holders[] holders,
       final boolean partial) {
     int found = asked;
-    int local = asked;
+    final List<Holders> toPull = new ArrayList<>();
     while (found < run.length()) {
       final Holders known = holders[found - asked];
-      if (isLocal(run, found)) {
-        local++;
-      } else if (known == null || known.lengthBytes() != run.space().chunkBytes()) {
-        break;
+      if (!isLocal(run, found)) {
+        if (known == null || known.lengthBytes() != run.space().chunkBytes()) {
+          break;
+        }
+        toPull.add(known);
       }
       found++;
     }
-    found(session, correlationId, partial, run, found, local);
+    found(session, correlationId, partial, run, found, toPull);
   }
 
   private void found(
@@ -211,21 +213,20 @@ final class EngineRequests {
       final boolean partial,
       final ChunkRun run,
       final int found,
-      final int local) {
+      final List<Holders> toPull) {
     endpoint.counters().lookupFound += found;
     final FrameWriter out = session.answer();
     if (out != null) {
       final long chunkBytes = run.space().chunkBytes();
-      final long peerBytes = (found - local) * chunkBytes;
       FoundBody.encode(
           out,
           correlationId,
           partial,
           found,
-          local,
+          found - toPull.size(),
           found * chunkBytes,
-          peerBytes,
-          ESTIMATE_UNKNOWN);
+          toPull.size() * chunkBytes,
+          TimeUnit.NANOSECONDS.toMicros(services.pulls().estimateNs(toPull)));
     }
   }
 

@@ -110,6 +110,11 @@ final class ChunkPull {
     return bytesReached;
   }
 
+  /** What the present holder has been asked for. */
+  int bytesLeft() {
+    return holders.lengthBytes() - bytesReached;
+  }
+
   /** Why the asker does not get it, if no other holder is left. */
   EndReason failure() {
     return failure;

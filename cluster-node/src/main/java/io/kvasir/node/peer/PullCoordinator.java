@@ -2,6 +2,7 @@ package io.kvasir.node.peer;
 
 import io.kvasir.connectors.protocol.EndReason;
 import io.kvasir.node.index.ClusterIndex;
+import io.kvasir.node.index.Holders;
 import io.kvasir.node.store.Owner;
 import io.kvasir.node.store.Store;
 import io.kvasir.placement.ChunkKey;
@@ -18,6 +19,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.agrona.collections.Long2LongHashMap;
 import org.agrona.collections.LongHashSet;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +45,7 @@ public final class PullCoordinator {
   private final Map<ChunkKey, ChunkPull> running = new HashMap<>();
   private final List<AcquireOperation> unfinished = new ArrayList<>();
   private final List<ChunkPull> toSend = new ArrayList<>();
+  private final PullRates rates = new PullRates();
   private long lastPullId;
 
   public PullCoordinator(
@@ -110,6 +113,29 @@ public final class PullCoordinator {
       nearest = Math.min(nearest, operation.deadlineNs() - nowNs);
     }
     return nearest;
+  }
+
+  /**
+   * What it would take now to pull these chunks, by what pulls from their holders took of late.
+   *
+   * @param holders of each chunk that is to be pulled
+   * @return 0 if it is not known: from one of them nothing has come yet
+   */
+  public long estimateNs(final List<Holders> holders) {
+    final Long2LongHashMap bytesOf = new Long2LongHashMap(0);
+    for (final Holders chunk : holders) {
+      final long nodeId = chunk.nodeIds()[0];
+      bytesOf.put(nodeId, bytesOf.get(nodeId) + chunk.lengthBytes());
+    }
+    long longestNs = 0;
+    for (final long nodeId : bytesOf.keySet()) {
+      final long estimateNs = rates.estimateNs(nodeId, bytesOf.get(nodeId));
+      if (estimateNs == PullRates.UNKNOWN_NS) {
+        return 0;
+      }
+      longestNs = Math.max(longestNs, estimateNs);
+    }
+    return longestNs;
   }
 
   /** Operations that have not ended. */
@@ -197,6 +223,7 @@ public final class PullCoordinator {
 
   /** Pulls from a holder that has left the cluster need not wait until it proves silent. */
   private void leaveDeparted() {
+    rates.retain(peers::contains);
     final LongHashSet vain = new LongHashSet();
     for (final ChunkPull pull : running.values()) {
       if (pull.pullId != ChunkPull.NOT_SENT && !peers.contains(pull.holderNodeId())) {
@@ -253,8 +280,10 @@ public final class PullCoordinator {
       final long nowNs) {
     final long pullId = ++lastPullId;
     final List<PullChunk> chunks = new ArrayList<>(pulls.size());
+    long bytes = 0;
     for (final ChunkPull pull : pulls) {
       pull.pullId = pullId;
+      bytes += pull.bytesLeft();
       chunks.add(
           new PullChunk(
               pull.key(),
@@ -264,6 +293,7 @@ public final class PullCoordinator {
               pull.version(),
               pull.fromOffset()));
     }
+    final Outcome outcome = new Outcome(List.copyOf(pulls), rates.begin(nodeId, bytes, nowNs));
     final PullRequest request =
         new PullRequest(
             pullId,
@@ -273,9 +303,9 @@ public final class PullCoordinator {
             operation.run().space().tag(),
             operation.run().space().epoch(),
             operation.deadlineNs(),
-            new Outcome(List.copyOf(pulls)));
+            outcome);
     if (!transport.pull(request)) {
-      pulls.forEach(pull -> failed(pull, PullFailure.OVERLOADED, 0, 0));
+      outcome.pulls.forEach(pull -> outcome.failed(pull, PullFailure.OVERLOADED, 0, 0));
     }
   }
 
@@ -386,21 +416,36 @@ public final class PullCoordinator {
   /** Brings the outcome of a batch from the lane to the node agent. */
   private final class Outcome implements PullListener {
     private final List<ChunkPull> pulls;
+    private final PullRates.Transfer transfer;
 
-    private Outcome(final List<ChunkPull> pulls) {
+    private Outcome(final List<ChunkPull> pulls, final PullRates.Transfer transfer) {
       this.pulls = pulls;
+      this.transfer = transfer;
     }
 
     @Override
     public void received(final int chunk, final long version, final int crc32c) {
-      agent.execute(() -> PullCoordinator.this.received(pulls.get(chunk), version, crc32c));
+      agent.execute(
+          () -> {
+            final ChunkPull pull = pulls.get(chunk);
+            transfer.arrived(pull.bytesLeft(), clock.nanoTime());
+            PullCoordinator.this.received(pull, version, crc32c);
+          });
     }
 
     @Override
     public void failed(
         final int chunk, final PullFailure reason, final long version, final int bytesReached) {
-      agent.execute(
-          () -> PullCoordinator.this.failed(pulls.get(chunk), reason, version, bytesReached));
+      agent.execute(() -> failed(pulls.get(chunk), reason, version, bytesReached));
+    }
+
+    private void failed(
+        final ChunkPull pull,
+        final PullFailure reason,
+        final long version,
+        final int bytesReached) {
+      transfer.lost(pull.bytesLeft());
+      PullCoordinator.this.failed(pull, reason, version, bytesReached);
     }
   }
 

@@ -67,6 +67,11 @@ class ThreeNodesTest {
       assertEquals(
           new TestEngine.Load(0, CHUNKS, EndReason.MISSING), loadAll(reader, 1, CHUNKS + 3));
       assertEquals(new TestEngine.Load(CHUNKS, 0, EndReason.COMPLETE), reader.load(1, CHUNKS));
+      // Nothing is to be pulled now; of the next prompt there is, from a peer that has delivered.
+      assertEquals(0, reader.lookup(1, CHUNKS).estimateUs());
+      writer.store(2, CHUNKS, true);
+      awaitFound(reader, 2);
+      assertTrue(reader.lookup(2, CHUNKS).estimateUs() > 0);
       // A local head, a remote tail.
       third.store(1, 4, true);
       awaitFound(third, 1);

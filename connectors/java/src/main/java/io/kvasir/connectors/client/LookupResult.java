@@ -8,7 +8,8 @@ package io.kvasir.connectors.client;
  * @param local of those, chunks in this node's slab
  * @param foundBytes bytes of the found chunks
  * @param peerBytes bytes that would have to be pulled from peers
- * @param estimateUs microseconds until all are ready, 0 = unknown
+ * @param estimateUs microseconds that pulling the peer bytes would take now, 0 = nothing to pull or
+ *     unknown
  */
 public record LookupResult(
     boolean partial, int found, int local, long foundBytes, long peerBytes, long estimateUs) {}

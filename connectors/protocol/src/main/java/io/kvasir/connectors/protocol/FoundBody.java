@@ -10,7 +10,7 @@ package io.kvasir.connectors.protocol;
  *  4       u32   local: of those, chunks in this node's slab
  *  8       u64   foundBytes
  *  16      u64   peerBytes: bytes that would have to be pulled
- *  24      u64   estimateUs: time until all are READY, 0 = unknown
+ *  24      u64   estimateUs: what pulling peerBytes would take now, 0 = nothing to pull or unknown
  * </pre>
  */
 public final class FoundBody extends Body {

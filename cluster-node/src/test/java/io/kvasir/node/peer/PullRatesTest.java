@@ -1,0 +1,74 @@
+package io.kvasir.node.peer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+class PullRatesTest {
+  private static final long PEER = 7;
+  private static final long CHUNK_BYTES = 1_000_000;
+
+  private final PullRates rates = new PullRates();
+
+  @Test
+  void shouldNotKnowWhenNothingHasCome() {
+    assertEquals(PullRates.UNKNOWN_NS, rates.estimateNs(PEER, CHUNK_BYTES));
+    final PullRates.Transfer transfer = rates.begin(PEER, CHUNK_BYTES, 0);
+    transfer.lost(CHUNK_BYTES);
+    assertEquals(PullRates.UNKNOWN_NS, rates.estimateNs(PEER, CHUNK_BYTES));
+  }
+
+  @Test
+  void shouldEstimateByTheOnlyChunkWhenOneHasCome() {
+    rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, 2_000_000);
+    assertEquals(4_000_000, rates.estimateNs(PEER, 2 * CHUNK_BYTES));
+  }
+
+  @Test
+  void shouldTellTheStartFromTheStreamWhenChunksFollowEachOther() {
+    // 1 ns a byte, after a start of 500 us.
+    for (int i = 0; i < 100; i++) {
+      final PullRates.Transfer transfer = rates.begin(PEER, 4 * CHUNK_BYTES, 0);
+      for (int chunk = 1; chunk <= 4; chunk++) {
+        transfer.arrived(CHUNK_BYTES, 500_000 + chunk * CHUNK_BYTES);
+      }
+    }
+    assertNear(1_500_000, rates.estimateNs(PEER, CHUNK_BYTES));
+    assertNear(10_500_000, rates.estimateNs(PEER, 10 * CHUNK_BYTES));
+  }
+
+  @Test
+  void shouldCountWhatIsOnTheWayUntilItArrivedOrIsLost() {
+    rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, CHUNK_BYTES);
+    final PullRates.Transfer transfer = rates.begin(PEER, 3 * CHUNK_BYTES, 0);
+    assertEquals(4 * CHUNK_BYTES, rates.estimateNs(PEER, CHUNK_BYTES));
+    transfer.lost(2 * CHUNK_BYTES);
+    transfer.arrived(CHUNK_BYTES, CHUNK_BYTES);
+    assertEquals(CHUNK_BYTES, rates.estimateNs(PEER, CHUNK_BYTES));
+  }
+
+  @Test
+  void shouldFollowWhenThePeerBecomesSlower() {
+    rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, CHUNK_BYTES);
+    for (int i = 0; i < 50; i++) {
+      final PullRates.Transfer transfer = rates.begin(PEER, 2 * CHUNK_BYTES, 0);
+      transfer.arrived(CHUNK_BYTES, 3 * CHUNK_BYTES);
+      transfer.arrived(CHUNK_BYTES, 6 * CHUNK_BYTES);
+    }
+    assertNear(3 * CHUNK_BYTES, rates.estimateNs(PEER, CHUNK_BYTES));
+  }
+
+  @Test
+  void shouldForgetWhenThePeerIsGone() {
+    rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, CHUNK_BYTES);
+    rates.retain(nodeId -> nodeId != PEER);
+    assertEquals(PullRates.UNKNOWN_NS, rates.estimateNs(PEER, CHUNK_BYTES));
+  }
+
+  private static void assertNear(final long expectedNs, final long actualNs) {
+    assertTrue(
+        Math.abs(actualNs - expectedNs) <= expectedNs / 100,
+        "expectedNs=" + expectedNs + " actualNs=" + actualNs);
+  }
+}
