@@ -102,6 +102,7 @@ class ErrorCode(IntEnum):
     CHUNK_TOO_LARGE = 12
     SHUTTING_DOWN = 13
     INTERNAL = 14
+    HANDOFF_IN_USE = 15
 
 
 class Source(IntEnum):

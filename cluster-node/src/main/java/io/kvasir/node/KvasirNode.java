@@ -5,6 +5,7 @@ import io.kvasir.node.engine.EngineEndpoint;
 import io.kvasir.node.engine.EngineServices;
 import io.kvasir.node.index.ClusterIndex;
 import io.kvasir.node.index.IndexConfig;
+import io.kvasir.node.peer.Handoffs;
 import io.kvasir.node.peer.IndexFeed;
 import io.kvasir.node.peer.IndexQuestions;
 import io.kvasir.node.peer.Neighbours;
@@ -94,8 +95,10 @@ public final class KvasirNode implements AutoCloseable {
       final Owner transfers = store.openOwner(UUID.randomUUID(), ProcessHandle.current().pid(), 0);
 
       final PeerCounters peerCounters = new PeerCounters();
+      final Owner handedOff = store.openOwner(UUID.randomUUID(), ProcessHandle.current().pid(), 0);
+      final Handoffs handoffs = new Handoffs(store, events, handedOff, peerCounters, agent, clock);
       final ServeCoordinator serves =
-          new ServeCoordinator(store, events, transfers, peerCounters, agent);
+          new ServeCoordinator(store, events, transfers, peerCounters, handoffs, agent);
       final IndexQuestions questions = new IndexQuestions();
       final Neighbours neighbours =
           opened(
@@ -106,7 +109,7 @@ public final class KvasirNode implements AutoCloseable {
               Transport.start(
                   transportConfig(config, nodeId),
                   serves,
-                  new PeerMessages(questions, neighbours)));
+                  new PeerMessages(questions, neighbours, handoffs)));
       questions.connect(transport);
       neighbours.connect(transport);
 
@@ -124,10 +127,20 @@ public final class KvasirNode implements AutoCloseable {
       final PullCoordinator pulls =
           new PullCoordinator(
               store, events, index, transport, neighbours, peers, peerCounters, agent, clock);
+      handoffs.connect(transport, peers, pulls);
       info = info(config, nodeId, store.incarnation(), index, transport);
       final NodeStats stats =
           new NodeStats(
-              info, store, peers, peerCounters, pulls, serves, neighbours, transport, index);
+              info,
+              store,
+              peers,
+              peerCounters,
+              pulls,
+              serves,
+              neighbours,
+              handoffs,
+              transport,
+              index);
       endpoint =
           EngineEndpoint.open(
               runDir,
@@ -140,12 +153,13 @@ public final class KvasirNode implements AutoCloseable {
                   store,
                   events,
                   pulls,
+                  handoffs,
                   feed,
                   index,
                   stats::json,
                   agent,
                   clock));
-      agent.start(new Duties(store, pulls, neighbours, feed, endpoint));
+      agent.start(new Duties(store, pulls, neighbours, handoffs, feed, endpoint));
       closers.push(agent); // it uses all of the above, so it stops before them
       closers.push(() -> agent.call(this::closeEndpoint));
       info.write(runDir);
@@ -286,6 +300,7 @@ public final class KvasirNode implements AutoCloseable {
       Store store,
       PullCoordinator pulls,
       Neighbours neighbours,
+      Handoffs handoffs,
       IndexFeed feed,
       EngineEndpoint endpoint)
       implements NodeAgent.Duty {
@@ -295,6 +310,7 @@ public final class KvasirNode implements AutoCloseable {
       return store.doWork()
           + pulls.doWork(nowNs)
           + neighbours.doWork(nowNs)
+          + handoffs.doWork(nowNs)
           + feed.doWork()
           + endpoint.doWork(nowNs);
     }
@@ -303,7 +319,9 @@ public final class KvasirNode implements AutoCloseable {
     public long untilTimerNs(final long nowNs) {
       return Math.min(
           Math.min(pulls.untilDeadlineNs(nowNs), endpoint.untilTimerNs(nowNs)),
-          Math.min(feed.untilTimerNs(), neighbours.untilTimerNs(nowNs)));
+          Math.min(
+              Math.min(handoffs.untilDeadlineNs(nowNs), feed.untilTimerNs()),
+              neighbours.untilTimerNs(nowNs)));
     }
 
     @Override

@@ -8,6 +8,8 @@ import io.kvasir.node.engine.EngineEndpoint;
 import io.kvasir.node.index.ClusterIndex;
 import io.kvasir.node.index.ClusterMember;
 import io.kvasir.node.index.IndexStats;
+import io.kvasir.node.peer.HandoffCounters;
+import io.kvasir.node.peer.Handoffs;
 import io.kvasir.node.peer.Neighbours;
 import io.kvasir.node.peer.PeerCounters;
 import io.kvasir.node.peer.PeerTable;
@@ -31,6 +33,7 @@ final class NodeStats {
   private final PullCoordinator pulls;
   private final ServeCoordinator serves;
   private final Neighbours neighbours;
+  private final Handoffs handoffs;
   private final Transport transport;
   private final ClusterIndex index;
 
@@ -42,6 +45,7 @@ final class NodeStats {
       final PullCoordinator pulls,
       final ServeCoordinator serves,
       final Neighbours neighbours,
+      final Handoffs handoffs,
       final Transport transport,
       final ClusterIndex index) {
     this.info = info;
@@ -51,6 +55,7 @@ final class NodeStats {
     this.pulls = pulls;
     this.serves = serves;
     this.neighbours = neighbours;
+    this.handoffs = handoffs;
     this.transport = transport;
     this.index = index;
   }
@@ -66,6 +71,7 @@ final class NodeStats {
     cache(json.putObject("cache"), engines.counters());
     engines(json.putObject("engines"), engines);
     peers(json.putObject("peers"));
+    handoffs(json.putObject("handoffs"));
     index(json.putObject("index"), index.stats());
     final ArrayNode members = json.putArray("members");
     for (final ClusterMember member : peers.all()) {
@@ -162,6 +168,23 @@ final class NodeStats {
     json.put("aeronErrors", stats.aeronErrors());
     json.put("notesDropped", stats.notesDropped());
     json.put("driverStarts", stats.driverStarts());
+  }
+
+  private void handoffs(final ObjectNode json) {
+    final HandoffCounters counters = handoffs.counters();
+    json.put("outboundOpen", handoffs.openOutbound());
+    json.put("inboundOpen", handoffs.openInbound());
+    json.put("created", counters.created());
+    json.put("offered", counters.offered());
+    json.put("declined", counters.declined());
+    json.put("awaits", counters.awaits());
+    json.put("cancelled", counters.cancelled());
+    json.put("slicesCommitted", counters.slicesCommitted());
+    json.put("slicesReceived", counters.slicesReceived());
+    json.put("chunksReceived", counters.chunksReceived());
+    json.put("chunksLost", counters.chunksLost());
+    json.put("firstSliceNs", counters.firstSliceNs());
+    json.put("lastSliceNs", counters.lastSliceNs());
   }
 
   private static void index(final ObjectNode json, final IndexStats stats) {

@@ -7,6 +7,7 @@ import io.kvasir.connectors.client.KvasirClient;
 import io.kvasir.connectors.client.LoadedChunk;
 import io.kvasir.connectors.client.LookupResult;
 import io.kvasir.connectors.client.Reservation;
+import io.kvasir.connectors.client.SliceResults;
 import io.kvasir.connectors.client.Space;
 import io.kvasir.connectors.client.SpaceRequest;
 import io.kvasir.connectors.protocol.ChunkSource;
@@ -162,8 +163,12 @@ public final class TestEngine implements AutoCloseable {
 
   /** Loads the leading chunks of a prompt and checks every byte of what came. */
   public Load load(final long prompt, final int chunks) {
-    final byte[] hashes = hashes(prompt, chunks);
-    final Acquisition acquisition = acquire(prompt, chunks);
+    return take(prompt, acquire(prompt, chunks));
+  }
+
+  /** Waits for all chunks of an acquisition, checks every byte, and releases it. */
+  public Load take(final long prompt, final Acquisition acquisition) {
+    final byte[] hashes = hashes(prompt, Math.max(1, acquisition.chunks()));
     int local = 0;
     int peer = 0;
     for (LoadedChunk chunk = next(acquisition); chunk != null; chunk = next(acquisition)) {
@@ -179,6 +184,43 @@ public final class TestEngine implements AutoCloseable {
       throw new AssertionError("the load does not count");
     }
     return new Load(local, peer, reason);
+  }
+
+  /** Offers leading chunks of a prompt to another node, slice by slice. */
+  public int createHandoff(
+      final long id,
+      final long[] receivers,
+      final int sliceBytes,
+      final long prompt,
+      final int chunks,
+      final Duration deadline) {
+    final byte[] hashes = hashes(prompt, chunks);
+    return client.createHandoff(
+        id, receivers, sliceBytes, space, 0, anchor(hashes), hashes, chunks, deadline);
+  }
+
+  /** Writes one slice of a reserved chunk and commits it. */
+  public SliceResults handOff(
+      final long id,
+      final int sliceBytes,
+      final long prompt,
+      final Reservation[] places,
+      final int chunk,
+      final int slice) {
+    final MemorySegment memory = Objects.requireNonNull(places[chunk].memory());
+    final long from = (long) slice * sliceBytes;
+    final long bytes = Math.min(sliceBytes, memory.byteSize() - from);
+    final long seed = seed(hashes(prompt, places.length), chunk);
+    for (long at = from; at < from + bytes; at += Long.BYTES) {
+      memory.set(ValueLayout.JAVA_LONG_UNALIGNED, at, word(seed, at / Long.BYTES));
+    }
+    return client.commitSlices(id, new int[] {places[chunk].slot()}, new int[] {slice});
+  }
+
+  public Acquisition await(
+      final long id, final long prompt, final int chunks, final Duration deadline) {
+    final byte[] hashes = hashes(prompt, chunks);
+    return client.await(id, space, 0, anchor(hashes), hashes, chunks, deadline);
   }
 
   private static @Nullable LoadedChunk next(final Acquisition acquisition) {

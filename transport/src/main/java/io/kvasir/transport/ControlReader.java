@@ -10,6 +10,7 @@ import io.kvasir.transport.codec.ChunkRefusedDecoder;
 import io.kvasir.transport.codec.CreditDecoder;
 import io.kvasir.transport.codec.DoubtDecoder;
 import io.kvasir.transport.codec.GoodbyeDecoder;
+import io.kvasir.transport.codec.HandoffDecoder;
 import io.kvasir.transport.codec.HeartbeatDecoder;
 import io.kvasir.transport.codec.HelloAckDecoder;
 import io.kvasir.transport.codec.HelloDecoder;
@@ -53,6 +54,7 @@ final class ControlReader implements FragmentHandler {
   private final QuestionDecoder question = new QuestionDecoder();
   private final AnswerDecoder answer = new AnswerDecoder();
   private final RemarkDecoder remark = new RemarkDecoder();
+  private final HandoffDecoder handoff = new HandoffDecoder();
   private @Nullable Inbound current;
   private long nowNs;
 
@@ -104,6 +106,7 @@ final class ControlReader implements FragmentHandler {
       case QuestionDecoder.TEMPLATE_ID -> onQuestion(session);
       case AnswerDecoder.TEMPLATE_ID -> onAnswer(session);
       case RemarkDecoder.TEMPLATE_ID -> onRemark(session);
+      case HandoffDecoder.TEMPLATE_ID -> onHandoff(session);
       case GoodbyeDecoder.TEMPLATE_ID -> onGoodbye(from, session);
       default -> false;
     };
@@ -228,6 +231,21 @@ final class ControlReader implements FragmentHandler {
     }
     session.noted(nowNs);
     context.questions.remarked(session.peerNodeId, frame.buffer(), body, remark.bodyLength());
+    return true;
+  }
+
+  private boolean onHandoff(Session session) {
+    if (!frame.holds(HandoffDecoder.BLOCK_LENGTH)) {
+      return false;
+    }
+    handoff.wrap(frame.buffer(), frame.body(), frame.blockLength(), frame.version());
+    int body = frame.afterBlock() + HandoffDecoder.bodyHeaderLength();
+    if (body > frame.end() || handoff.bodyLength() > frame.end() - body) {
+      return false;
+    }
+    session.noted(nowNs);
+    context.questions.told(
+        session.peerNodeId, handoff.handoffId(), frame.buffer(), body, handoff.bodyLength());
     return true;
   }
 

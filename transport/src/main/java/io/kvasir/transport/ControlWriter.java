@@ -9,6 +9,7 @@ import io.kvasir.transport.codec.ChunkRefusedEncoder;
 import io.kvasir.transport.codec.CreditEncoder;
 import io.kvasir.transport.codec.DoubtEncoder;
 import io.kvasir.transport.codec.GoodbyeEncoder;
+import io.kvasir.transport.codec.HandoffEncoder;
 import io.kvasir.transport.codec.HeartbeatEncoder;
 import io.kvasir.transport.codec.HelloAckEncoder;
 import io.kvasir.transport.codec.HelloEncoder;
@@ -40,6 +41,7 @@ final class ControlWriter {
   private final QuestionEncoder question = new QuestionEncoder();
   private final AnswerEncoder answer = new AnswerEncoder();
   private final RemarkEncoder remark = new RemarkEncoder();
+  private final HandoffEncoder handoff = new HandoffEncoder();
 
   boolean hello(ExclusivePublication to, Identity self, long token, String endpoint) {
     int length =
@@ -202,7 +204,7 @@ final class ControlWriter {
   boolean note(ExclusivePublication to, Note note) {
     byte[] body = note.body();
     boolean isRemark = note.kind() == Note.Kind.REMARK;
-    // A question and its answer have the same form.
+    // The others have the same form.
     int blockLength = isRemark ? RemarkEncoder.BLOCK_LENGTH : QuestionEncoder.BLOCK_LENGTH;
     if (!claim(to, blockLength + QuestionEncoder.bodyHeaderLength() + body.length)) {
       return false;
@@ -211,12 +213,17 @@ final class ControlWriter {
       case QUESTION ->
           question
               .wrapAndApplyHeader(buffer(), claim.offset(), header)
-              .questionId(note.questionId())
+              .questionId(note.id())
               .putBody(body, 0, body.length);
       case ANSWER ->
           answer
               .wrapAndApplyHeader(buffer(), claim.offset(), header)
-              .questionId(note.questionId())
+              .questionId(note.id())
+              .putBody(body, 0, body.length);
+      case HANDOFF ->
+          handoff
+              .wrapAndApplyHeader(buffer(), claim.offset(), header)
+              .handoffId(note.id())
               .putBody(body, 0, body.length);
       case REMARK ->
           remark.wrapAndApplyHeader(buffer(), claim.offset(), header).putBody(body, 0, body.length);

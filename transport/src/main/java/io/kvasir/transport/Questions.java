@@ -25,4 +25,7 @@ public interface Questions {
 
   /** The open session with the peer is over, and all that was said in it. */
   default void closed(long peerNodeId) {}
+
+  /** A peer says something of a hand-off. */
+  default void told(long peerNodeId, long handoffId, DirectBuffer buffer, int offset, int length) {}
 }

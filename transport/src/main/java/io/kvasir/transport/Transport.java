@@ -157,6 +157,15 @@ public final class Transport implements AutoCloseable {
     return note(new Note(Note.Kind.REMARK, peerNodeId, null, 0, body));
   }
 
+  /**
+   * Tells a peer something of a hand-off; as {@link #ask}, but nobody answers.
+   *
+   * @param handoffId comes to the peer's {@link Questions#told} with the body.
+   */
+  public boolean tell(long peerNodeId, String endpoint, long handoffId, byte[] body) {
+    return note(new Note(Note.Kind.HANDOFF, peerNodeId, endpoint, handoffId, body));
+  }
+
   private boolean note(Note note) {
     if (note.body().length > noteBytesMax()) {
       throw new IllegalArgumentException(

@@ -51,6 +51,17 @@ final class QuestionTest {
   }
 
   @Test
+  void shouldTellOfAHandoffWithoutAnAnswer() {
+    Peers.Peer sender = peers.start(1);
+    Peers.Peer receiver = peers.start(2);
+    byte[] body = body(sender.transport.noteBytesMax());
+    assertTrue(sender.transport.tell(2, receiver.endpoint(), -3, body));
+    Peers.await(() -> "the note", () -> !receiver.questions.told.isEmpty());
+    assertEquals(List.of(new Heard(1, -3, TestQuestions.list(body))), receiver.questions.told);
+    assertTrue(receiver.questions.asked.isEmpty());
+  }
+
+  @Test
   void shouldCarryEmptyQuestions() {
     Peers.Peer asker = peers.start(1);
     Peers.Peer asked = peers.start(2);

@@ -16,6 +16,7 @@ final class TestQuestions implements Questions {
   final List<Heard> remarked = new CopyOnWriteArrayList<>();
   final List<Long> opened = new CopyOnWriteArrayList<>();
   final List<Long> closed = new CopyOnWriteArrayList<>();
+  final List<Heard> told = new CopyOnWriteArrayList<>();
   private volatile @Nullable Transport transport;
 
   void connect(Transport started) {
@@ -52,6 +53,11 @@ final class TestQuestions implements Questions {
   @Override
   public void closed(long peerNodeId) {
     closed.add(peerNodeId);
+  }
+
+  @Override
+  public void told(long peerNodeId, long handoffId, DirectBuffer buffer, int offset, int length) {
+    told.add(new Heard(peerNodeId, handoffId, list(copy(buffer, offset, length))));
   }
 
   private static byte[] copy(DirectBuffer buffer, int offset, int length) {

@@ -12,9 +12,10 @@ import io.kvasir.node.store.Store;
 /**
  * Turns the progress of an acquisition into frames.
  *
- * @param correlationId of the ACQUIRE
+ * @param correlationId of the ACQUIRE or AWAIT
+ * @param isAwait which of the two it answers
  */
-record AcquireAnswers(EngineSession session, Store store, int correlationId)
+record AcquireAnswers(EngineSession session, Store store, int correlationId, boolean isAwait)
     implements AcquireListener {
   private static final int READY_HEADER_BYTES = 16;
   private static final int READY_ENTRY_BYTES = 32;
@@ -22,7 +23,12 @@ record AcquireAnswers(EngineSession session, Store store, int correlationId)
   @Override
   public void acquired(final AcquireOperation operation, final int chunks) {
     final FrameWriter out = session.answer();
-    if (out != null) {
+    if (out == null) {
+      return;
+    }
+    if (isAwait) {
+      AcquiredBody.encodeAwaited(out, correlationId, operation.id(), chunks);
+    } else {
       AcquiredBody.encode(out, correlationId, operation.id(), chunks);
     }
   }

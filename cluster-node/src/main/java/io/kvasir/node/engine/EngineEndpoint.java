@@ -72,7 +72,7 @@ public final class EngineEndpoint implements AutoCloseable {
     this.path = path;
     this.server = server;
     this.user = user;
-    this.instances = new EngineInstances(services.store());
+    this.instances = new EngineInstances(services.store(), services.handoffs());
     this.requests = new EngineRequests(this, services);
     this.nextTimerNs = services.clock().nanoTime() + TIMER_NS;
     this.serverKey = server.register(selector, SelectionKey.OP_ACCEPT);

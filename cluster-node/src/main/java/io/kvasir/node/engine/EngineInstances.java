@@ -1,5 +1,6 @@
 package io.kvasir.node.engine;
 
+import io.kvasir.node.peer.Handoffs;
 import io.kvasir.node.store.Store;
 import java.util.HashMap;
 import java.util.Map;
@@ -8,10 +9,12 @@ import java.util.UUID;
 /** The engine instances that have a socket open. Node agent only. */
 final class EngineInstances {
   private final Store store;
+  private final Handoffs handoffs;
   private final Map<UUID, EngineInstance> byId = new HashMap<>();
 
-  EngineInstances(final Store store) {
+  EngineInstances(final Store store, final Handoffs handoffs) {
     this.store = store;
+    this.handoffs = handoffs;
   }
 
   /** A socket of an instance said HELLO. */
@@ -32,6 +35,7 @@ final class EngineInstances {
       store.dropPins(instance.owner);
     }
     if (--instance.sockets == 0) {
+      handoffs.engineGone(instance.owner);
       store.closeOwner(instance.owner);
       byId.remove(instance.id);
     }

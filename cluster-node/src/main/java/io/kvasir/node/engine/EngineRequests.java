@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.kvasir.connectors.protocol.AbortStatus;
 import io.kvasir.connectors.protocol.AbortedBody;
 import io.kvasir.connectors.protocol.AcquireBody;
+import io.kvasir.connectors.protocol.AwaitBody;
 import io.kvasir.connectors.protocol.EmptyBody;
 import io.kvasir.connectors.protocol.ErrorCode;
 import io.kvasir.connectors.protocol.FoundBody;
@@ -24,6 +25,7 @@ import io.kvasir.connectors.protocol.SlotsBody;
 import io.kvasir.node.index.Holders;
 import io.kvasir.node.peer.AcquireOperation;
 import io.kvasir.node.peer.ChunkRun;
+import io.kvasir.node.peer.Handoffs;
 import io.kvasir.node.peer.Space;
 import io.kvasir.node.store.SegmentFile;
 import io.kvasir.node.store.Store;
@@ -49,7 +51,9 @@ final class EngineRequests {
   private final Store store;
   private final Spaces spaces;
   private final PrefixBody prefix = new PrefixBody();
+  private final HandoffRequests handoffs;
   private final AcquireBody acquire = new AcquireBody();
+  private final AwaitBody await = new AwaitBody();
   private final ReleaseBody release = new ReleaseBody();
   private final SlotsBody slots = new SlotsBody();
   private long lastAcquireId;
@@ -59,6 +63,7 @@ final class EngineRequests {
     this.services = services;
     this.store = services.store();
     this.spaces = new Spaces(store, services.chunkBytesMax());
+    this.handoffs = new HandoffRequests(services.handoffs());
   }
 
   /** Answers one frame, perhaps later. */
@@ -98,10 +103,14 @@ final class EngineRequests {
       case REGISTER -> register(session, frame);
       case LOOKUP -> lookup(session, frame);
       case ACQUIRE -> acquire(session, instance, frame);
+      case AWAIT -> await(session, instance, frame);
       case RELEASE -> release(session, frame);
       case RESERVE -> reserve(session, instance, frame);
       case COMMIT -> commit(session, instance, frame);
       case ABORT -> abort(session, instance, frame);
+      case CREATE_HANDOFF -> handoffs.create(session, instance, frame);
+      case COMMIT_SLICE -> handoffs.commitSlices(session, instance, frame);
+      case END_HANDOFF -> handoffs.end(session, instance, frame);
       case STATS ->
           session.json(
               MessageType.STATS_OK, frame.correlationId(), services.stats().apply(endpoint));
@@ -234,10 +243,7 @@ final class EngineRequests {
       final EngineSession session, final EngineInstance instance, final Frame frame) {
     acquire.wrap(frame);
     final ChunkRun run = run(session, acquire.prefix());
-    if (instance.acquisitions >= ACQUISITIONS_MAX) {
-      throw new RefusedException(
-          ErrorCode.TOO_MANY, "open acquisitions (limit=" + ACQUISITIONS_MAX + ")");
-    }
+    checkAcquisitions(instance);
     endpoint.counters().acquires++;
     session.remember(
         services
@@ -247,7 +253,36 @@ final class EngineRequests {
                 instance.owner,
                 run,
                 services.clock().nanoTime() + TimeUnit.MILLISECONDS.toNanos(acquire.deadlineMs()),
-                new AcquireAnswers(session, store, frame.correlationId())));
+                new AcquireAnswers(session, store, frame.correlationId(), false)));
+  }
+
+  private void await(
+      final EngineSession session, final EngineInstance instance, final Frame frame) {
+    await.wrap(frame);
+    final ChunkRun run = run(session, await.prefix());
+    checkAcquisitions(instance);
+    final Handoffs all = services.handoffs();
+    if (!all.mayAwait(await.handoffId())) {
+      throw HandoffRequests.inUse(await.handoffId());
+    }
+    if (!all.mayWait()) {
+      throw new RefusedException(ErrorCode.TOO_MANY, "hand-offs awaited before they are offered");
+    }
+    session.remember(
+        all.await(
+            await.handoffId(),
+            ++lastAcquireId,
+            instance.owner,
+            run,
+            services.clock().nanoTime() + TimeUnit.MILLISECONDS.toNanos(await.deadlineMs()),
+            new AcquireAnswers(session, store, frame.correlationId(), true)));
+  }
+
+  private static void checkAcquisitions(final EngineInstance instance) {
+    if (instance.acquisitions >= ACQUISITIONS_MAX) {
+      throw new RefusedException(
+          ErrorCode.TOO_MANY, "open acquisitions (limit=" + ACQUISITIONS_MAX + ")");
+    }
   }
 
   private void release(final EngineSession session, final Frame frame) {
@@ -364,7 +399,7 @@ final class EngineRequests {
         && store.epoch(slot) == run.space().epoch();
   }
 
-  private static ChunkRun run(final EngineSession session, final PrefixBody body) {
+  static ChunkRun run(final EngineSession session, final PrefixBody body) {
     final Space space = space(session, body.space(), body.epoch());
     try {
       return ChunkRun.derive(

@@ -1,6 +1,7 @@
 package io.kvasir.node.engine;
 
 import io.kvasir.node.index.ClusterIndex;
+import io.kvasir.node.peer.Handoffs;
 import io.kvasir.node.peer.IndexFeed;
 import io.kvasir.node.peer.PullCoordinator;
 import io.kvasir.node.peer.StoreEvents;
@@ -27,6 +28,7 @@ public record EngineServices(
     Store store,
     StoreEvents events,
     PullCoordinator pulls,
+    Handoffs handoffs,
     IndexFeed feed,
     ClusterIndex index,
     Function<EngineEndpoint, byte[]> stats,

@@ -44,6 +44,7 @@ public final class AcquireOperation {
   private final int[] slots;
   private final boolean[] fromPeer;
   private @Nullable Holders @Nullable [] holders;
+  private @Nullable InboundHandoff handoff;
   private int target;
   private int ready;
   private EndReason endReason = EndReason.COMPLETE;
@@ -135,6 +136,18 @@ public final class AcquireOperation {
     } else {
       coordinator.locate(this, absent.toIntArray());
     }
+  }
+
+  /** Instead of {@link #start}: a hand-off brings what is not here. */
+  void handedOff(final InboundHandoff from) {
+    if (ended) {
+      return;
+    }
+    handoff = from;
+    for (int i = 0; i < target; i++) {
+      obtain(i);
+    }
+    promise();
   }
 
   /** The index answered: reserves space for what others hold, up to the first chunk nobody has. */
@@ -248,6 +261,15 @@ public final class AcquireOperation {
     if (running != null) {
       chunks[index] = Chunk.FOLLOWING;
       running.followers.add(new ChunkPull.Follower(this, index));
+      return;
+    }
+    final InboundHandoff from = handoff;
+    if (from != null) {
+      if (from.follow(index, run.key(index))) {
+        chunks[index] = Chunk.FOLLOWING;
+      } else {
+        cut(index, from.reason(run.key(index)));
+      }
       return;
     }
     final Holders known = holders == null ? null : holders[index];

@@ -7,10 +7,13 @@ import org.agrona.DirectBuffer;
 public final class PeerMessages implements Questions {
   private final IndexQuestions index;
   private final Neighbours neighbours;
+  private final Handoffs handoffs;
 
-  public PeerMessages(final IndexQuestions index, final Neighbours neighbours) {
+  public PeerMessages(
+      final IndexQuestions index, final Neighbours neighbours, final Handoffs handoffs) {
     this.index = index;
     this.neighbours = neighbours;
+    this.handoffs = handoffs;
   }
 
   @Override
@@ -41,13 +44,27 @@ public final class PeerMessages implements Questions {
   @Override
   public void remarked(
       final long peerNodeId, final DirectBuffer buffer, final int offset, final int length) {
-    final byte[] body = new byte[length];
-    buffer.getBytes(offset, body);
-    neighbours.remarked(peerNodeId, body);
+    neighbours.remarked(peerNodeId, copy(buffer, offset, length));
   }
 
   @Override
   public void closed(final long peerNodeId) {
     neighbours.closed(peerNodeId);
+  }
+
+  @Override
+  public void told(
+      final long peerNodeId,
+      final long handoffId,
+      final DirectBuffer buffer,
+      final int offset,
+      final int length) {
+    handoffs.told(peerNodeId, handoffId, copy(buffer, offset, length));
+  }
+
+  private static byte[] copy(final DirectBuffer buffer, final int offset, final int length) {
+    final byte[] bytes = new byte[length];
+    buffer.getBytes(offset, bytes);
+    return bytes;
   }
 }

@@ -89,6 +89,24 @@ public final class PullCoordinator {
     return operation;
   }
 
+  /** As {@link #acquire}, of chunks that a hand-off will bring; it begins when that is known. */
+  AcquireOperation expect(
+      final long id,
+      final Owner owner,
+      final ChunkRun run,
+      final long deadlineNs,
+      final AcquireListener listener) {
+    final AcquireOperation operation =
+        new AcquireOperation(this, id, owner, run, deadlineNs, listener);
+    unfinished.add(operation);
+    return operation;
+  }
+
+  /** An id for a pull that someone else starts. */
+  long newPullId() {
+    return ++lastPullId;
+  }
+
   /** Sends what was begun and ends what is late. */
   public int doWork(final long nowNs) {
     int work = 0;

@@ -25,11 +25,13 @@ public final class ServeCoordinator implements ChunkSource {
   private final StoreEvents events;
   private final Owner transfers;
   private final PeerCounters counters;
+  private final Handoffs handoffs;
   private final Executor agent;
   private final Map<ServeRequest, Pins> open = new HashMap<>();
 
   /**
    * @param transfers owns the pins
+   * @param handoffs answers for slices
    * @param agent runs tasks on the node agent
    */
   public ServeCoordinator(
@@ -37,11 +39,13 @@ public final class ServeCoordinator implements ChunkSource {
       final StoreEvents events,
       final Owner transfers,
       final PeerCounters counters,
+      final Handoffs handoffs,
       final Executor agent) {
     this.store = store;
     this.events = events;
     this.transfers = transfers;
     this.counters = counters;
+    this.handoffs = handoffs;
     this.agent = agent;
   }
 
@@ -57,7 +61,7 @@ public final class ServeCoordinator implements ChunkSource {
 
   @Override
   public void finished(final ServeRequest request, final int chunk) {
-    agent.execute(() -> unpin(request, chunk));
+    agent.execute(() -> release(request, chunk));
   }
 
   @Override
@@ -95,7 +99,10 @@ public final class ServeCoordinator implements ChunkSource {
     counters.serving();
     final Pins pins = new Pins(request.size(), bytesGiven);
     for (int i = 0; i < request.size(); i++) {
-      serve(request, i, pins);
+      // Slices go over the network only.
+      if (request instanceof Loan || !handoffs.serve(request, i)) {
+        serve(request, i, pins);
+      }
     }
   }
 
@@ -130,6 +137,12 @@ public final class ServeCoordinator implements ChunkSource {
     open.put(request, pins);
     pins.bytesGiven.accept(store.lengthBytes(slot));
     request.found(chunk, store.memory(slot), store.version(slot), store.crc32c(slot));
+  }
+
+  private void release(final ServeRequest request, final int chunk) {
+    if (!handoffs.finished(request, chunk)) {
+      unpin(request, chunk);
+    }
   }
 
   private void unpin(final ServeRequest request, final int chunk) {

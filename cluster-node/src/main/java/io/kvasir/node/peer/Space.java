@@ -14,6 +14,10 @@ import io.kvasir.placement.Fingerprint;
 public record Space(int id, Fingerprint fingerprint, int chunkTokens, int chunkBytes, int epoch) {
   /** Names the namespace to peers, which check it by the chunk keys in the end. */
   int tag() {
+    return tag(fingerprint);
+  }
+
+  static int tag(final Fingerprint fingerprint) {
     return (int) (fingerprint.w0() >>> 32);
   }
 }

@@ -23,6 +23,11 @@ public final class StoreEvents implements StoreListener {
       throw new IllegalStateException("nothing was committed");
     }
 
+    /** The checksum of a part of the slot. */
+    default void checksum(final int slot, final int crc32c) {
+      throw new IllegalStateException("no checksum was asked for");
+    }
+
     /** The pin holds if {@code ok}. */
     default void pinVerified(final int slot, final boolean ok) {
       throw new IllegalStateException("nothing was pinned");
@@ -67,6 +72,11 @@ public final class StoreEvents implements StoreListener {
   @Override
   public void onPinVerified(final long cookie, final int slot, final boolean ok) {
     take(cookie).pinVerified(slot, ok);
+  }
+
+  @Override
+  public void onChecksum(final long cookie, final int slot, final int crc32c) {
+    take(cookie).checksum(slot, crc32c);
   }
 
   @Override

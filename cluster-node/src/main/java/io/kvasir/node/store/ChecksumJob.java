@@ -9,7 +9,9 @@ final class ChecksumJob {
     /** An engine committed: the result becomes the chunk's checksum. */
     COMMIT,
     /** First use after a restart: the result must be the recorded checksum. */
-    VERIFY
+    VERIFY,
+    /** Part of a chunk: the result goes to whoever asked. */
+    PART
   }
 
   Purpose purpose = Purpose.COMMIT;

@@ -57,6 +57,21 @@ final class Commits {
     finishCommit(owner, slot, cookie, version, crc32c);
   }
 
+  /** The checksum was put together from those of its parts. */
+  void commitParts(Owner owner, int slot, long cookie, long version, int crc32c) {
+    counters.commits++;
+    finishCommit(owner, slot, cookie, version, crc32c);
+  }
+
+  /** The checksum of some bytes of a slot. */
+  void checksum(int slot, int offsetBytes, int lengthBytes, long cookie) {
+    ChecksumJob job = job(ChecksumJob.Purpose.PART, slot);
+    job.offsetInSegment += offsetBytes;
+    job.lengthBytes = lengthBytes;
+    job.cookie = cookie;
+    workers.submit(job);
+  }
+
   /** Checks a committed slot whose pins wait for it. */
   void verify(int slot) {
     slots.pins[slot]++; // the worker's own, so that the extent outlives owners that go away
@@ -78,6 +93,7 @@ final class Commits {
   private void finished(ChecksumJob job) {
     switch (job.purpose) {
       case VERIFY -> finishVerify(job.slot, job.resultCrc32c == job.expectedCrc32c);
+      case PART -> listener.onChecksum(job.cookie, job.slot, job.resultCrc32c);
       case COMMIT -> {
         counters.commits++;
         finishCommit(owners.of(job), job.slot, job.cookie, job.version, job.resultCrc32c);

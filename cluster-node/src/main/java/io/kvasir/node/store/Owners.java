@@ -79,6 +79,17 @@ final class Owners {
     owner.chargedBytes += slots.extentBytes(slot);
   }
 
+  /** Moves a reservation; false if the share of the new owner is exhausted. */
+  boolean handOver(Owner from, Owner to, int slot) {
+    checkOpen(to);
+    if (!hasShare(to, slots.extentBytes(slot))) {
+      return false;
+    }
+    unreserved(from, slot);
+    reserved(to, slot);
+    return true;
+  }
+
   void unreserved(Owner owner, int slot) {
     owner.reserved.remove(slot);
     owner.chargedBytes -= slots.extentBytes(slot);

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import org.agrona.CloseHelper;
 
@@ -279,6 +280,48 @@ public final class Store implements AutoCloseable {
   public void commitPulled(Owner owner, int slot, long version, int crc32c, long cookie) {
     requireReserved(owner, slot);
     commits.commitPulled(owner, slot, cookie, version, crc32c);
+  }
+
+  /**
+   * As {@link #commit}, when the checksums of all parts are known; answers before it returns.
+   *
+   * @param version from {@link #newVersion}
+   * @param crc32c checksum of the bytes
+   */
+  public void commitParts(Owner owner, int slot, long version, int crc32c, long cookie) {
+    requireReserved(owner, slot);
+    commits.commitParts(owner, slot, cookie, version, crc32c);
+  }
+
+  /** A version for {@link #commitParts}. */
+  public long newVersion() {
+    return environment.nextId();
+  }
+
+  /**
+   * Computes the CRC-32C of some bytes of a reserved or pinned slot, which must stay so until the
+   * answer comes as {@link StoreListener#onChecksum}.
+   */
+  public void checksum(int slot, int offsetBytes, int lengthBytes, long cookie) {
+    Objects.checkFromIndexSize(offsetBytes, lengthBytes, table.lengthBytes(slot));
+    commits.checksum(slot, offsetBytes, lengthBytes, cookie);
+  }
+
+  /** Gives a reservation to another owner; false if that one's share is exhausted. */
+  public boolean handOver(Owner from, Owner to, int slot) {
+    requireReserved(from, slot);
+    if (!owners.handOver(from, to, slot)) {
+      counters.refusedOverShare++;
+      return false;
+    }
+    return true;
+  }
+
+  /** Gives up a reservation whose writer may have a write under way. */
+  public void quarantine(Owner owner, int slot) {
+    requireReserved(owner, slot);
+    owners.unreserved(owner, slot);
+    quarantine.add(slot);
   }
 
   /** Returns a reservation that nobody writes to any more. */

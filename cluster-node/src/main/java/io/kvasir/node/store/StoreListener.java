@@ -26,6 +26,9 @@ public interface StoreListener {
    */
   void onPinVerified(long cookie, int slot, boolean ok);
 
+  /** Answer to {@link Store#checksum}. */
+  void onChecksum(long cookie, int slot, int crc32c);
+
   /** A chunk became visible; called before {@link #onCommitted}. */
   void onAdded(ChunkKey key, long group, long version, int lengthBytes);
 

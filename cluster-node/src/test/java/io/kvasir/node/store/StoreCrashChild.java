@@ -131,6 +131,11 @@ final class StoreCrashChild implements StoreListener {
   }
 
   @Override
+  public void onChecksum(long cookie, int slot, int crc32c) {
+    throw new IllegalStateException("no checksum is asked for here");
+  }
+
+  @Override
   public void onAdded(ChunkKey key, long group, long version, int lengthBytes) {}
 
   @Override

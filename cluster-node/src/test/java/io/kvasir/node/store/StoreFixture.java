@@ -199,6 +199,11 @@ final class StoreFixture implements AutoCloseable, StoreListener {
   }
 
   @Override
+  public void onChecksum(long cookie, int slot, int crc32c) {
+    throw new IllegalStateException("no checksum is asked for here");
+  }
+
+  @Override
   public void onAdded(ChunkKey key, long group, long version, int lengthBytes) {
     changes.add(new Change(key, version, true));
   }

@@ -4,11 +4,17 @@ import io.kvasir.connectors.protocol.AbortedBody;
 import io.kvasir.connectors.protocol.AcquireBody;
 import io.kvasir.connectors.protocol.AcquireEndBody;
 import io.kvasir.connectors.protocol.AcquiredBody;
+import io.kvasir.connectors.protocol.AwaitBody;
+import io.kvasir.connectors.protocol.CommitSliceBody;
 import io.kvasir.connectors.protocol.CommittedBody;
+import io.kvasir.connectors.protocol.CreateHandoffBody;
 import io.kvasir.connectors.protocol.EmptyBody;
+import io.kvasir.connectors.protocol.EndHandoffBody;
 import io.kvasir.connectors.protocol.FoundBody;
 import io.kvasir.connectors.protocol.Frame;
 import io.kvasir.connectors.protocol.FrameWriter;
+import io.kvasir.connectors.protocol.HandoffCreatedBody;
+import io.kvasir.connectors.protocol.HandoffEndedBody;
 import io.kvasir.connectors.protocol.JsonBody;
 import io.kvasir.connectors.protocol.MalformedFrameException;
 import io.kvasir.connectors.protocol.MessageType;
@@ -20,11 +26,14 @@ import io.kvasir.connectors.protocol.ReleaseStatus;
 import io.kvasir.connectors.protocol.ReleasedBody;
 import io.kvasir.connectors.protocol.ReserveStatus;
 import io.kvasir.connectors.protocol.ReservedBody;
+import io.kvasir.connectors.protocol.SliceCommittedBody;
 import io.kvasir.connectors.protocol.SlotsBody;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -182,16 +191,164 @@ public final class KvasirClient implements AutoCloseable {
                 anchorHash,
                 hashes,
                 count),
+        frame -> acquired(space, new AcquiredBody().wrap(frame), count, endNs));
+  }
+
+  private Acquisition acquired(Space space, AcquiredBody acquired, int count, long endNs) {
+    final Acquisition acquisition =
+        new Acquisition(this, space, acquired.acquireId(), acquired.chunks(), endNs);
+    if (acquired.chunks() > count
+        || acquisitions.putIfAbsent(acquired.acquireId(), acquisition) != null) {
+      throw connection.nonsense(
+          "acquireId=" + acquired.acquireId() + " chunks=" + acquired.chunks(), null);
+    }
+    return acquisition;
+  }
+
+  /**
+   * As {@link #acquire}, of chunks that a prefill engine hands to this node; returns when the
+   * hand-off has been offered to it, or with no chunks when the deadline has passed.
+   *
+   * @param handoffId as the prefill engine gave it in {@link #createHandoff}
+   * @throws KvasirProtocolException HANDOFF_IN_USE if it was awaited before
+   */
+  public Acquisition await(
+      long handoffId,
+      Space space,
+      int firstPosition,
+      byte[] anchorHash,
+      byte[] hashes,
+      int count,
+      Duration deadline) {
+    checkOwn(space);
+    final int deadlineMs = (int) Math.clamp(deadline.toMillis(), 1L, Protocol.DEADLINE_MS_MAX);
+    final long endNs = deadline(Duration.ofMillis(deadlineMs).plus(DEADLINE_GRACE));
+    return call(
+        MessageType.AWAIT,
+        endNs,
+        (w, correlationId) ->
+            AwaitBody.encode(
+                w,
+                correlationId,
+                handoffId,
+                deadlineMs,
+                space.id(),
+                space.epoch(),
+                firstPosition,
+                anchorHash,
+                hashes,
+                count),
+        frame -> acquired(space, new AcquiredBody().wrap(frame), count, endNs));
+  }
+
+  /**
+   * Offers the chunks of a run, which are about to be computed here, to other nodes. Reserve their
+   * slots, write them slice by slice, and tell each with {@link #commitSlices}; chunks that the
+   * node already has go out by themselves.
+   *
+   * @param handoffId a random number that was never used before, not 0
+   * @param receivers node ids of the decode nodes, 1 to 8
+   * @param sliceBytes length of every slice of a chunk but the last
+   * @param deadline after which nothing is sent any more, 1 ms to 10 minutes
+   * @return how many of the receivers are members of the cluster now and were told
+   * @throws KvasirProtocolException HANDOFF_IN_USE if the id was used before
+   * @see #lookup
+   */
+  public int createHandoff(
+      long handoffId,
+      long[] receivers,
+      int sliceBytes,
+      Space space,
+      int firstPosition,
+      byte[] anchorHash,
+      byte[] hashes,
+      int count,
+      Duration deadline) {
+    checkOwn(space);
+    final int deadlineMs = (int) Math.clamp(deadline.toMillis(), 1L, Protocol.DEADLINE_MS_MAX);
+    return call(
+        MessageType.CREATE_HANDOFF,
+        deadline(timeout),
+        (w, correlationId) ->
+            CreateHandoffBody.encode(
+                w,
+                correlationId,
+                handoffId,
+                deadlineMs,
+                sliceBytes,
+                receivers,
+                space.id(),
+                space.epoch(),
+                firstPosition,
+                anchorHash,
+                hashes,
+                count),
         frame -> {
-          final AcquiredBody acquired = new AcquiredBody().wrap(frame);
-          final Acquisition acquisition =
-              new Acquisition(this, space, acquired.acquireId(), acquired.chunks(), endNs);
-          if (acquired.chunks() > count
-              || acquisitions.putIfAbsent(acquired.acquireId(), acquisition) != null) {
-            throw connection.nonsense(
-                "acquireId=" + acquired.acquireId() + " chunks=" + acquired.chunks(), null);
+          final HandoffCreatedBody created = new HandoffCreatedBody().wrap(frame);
+          if (created.handoffId() != handoffId || created.receivers() > receivers.length) {
+            throw connection.nonsense("handoffId=" + created.handoffId(), null);
           }
-          return acquisition;
+          return created.receivers();
+        });
+  }
+
+  /**
+   * Hands slices off: all writes into them must have finished. With the last slice of a chunk the
+   * chunk is committed; a slot of which one slice was committed is no longer the engine's to commit
+   * or abort.
+   *
+   * @param slots reserved slots of chunks of the hand-off
+   * @param slices number of the slice within slot {@code i}
+   */
+  public SliceResults commitSlices(long handoffId, int[] slots, int[] slices) {
+    return call(
+        MessageType.COMMIT_SLICE,
+        deadline(timeout),
+        (w, correlationId) -> CommitSliceBody.encode(w, correlationId, handoffId, slots, slices),
+        frame -> {
+          final SliceCommittedBody committed = new SliceCommittedBody().wrap(frame);
+          checkCount(slots.length, committed.count());
+          final List<SliceResults.Slice> results = new ArrayList<>(slots.length);
+          for (int i = 0; i < slots.length; i++) {
+            if (committed.slot(i) != slots[i]) {
+              throw connection.nonsense("slot=" + committed.slot(i), null);
+            }
+            results.add(
+                new SliceResults.Slice(slots[i], committed.status(i), committed.version(i)));
+          }
+          return new SliceResults(committed.receivers(), results);
+        });
+  }
+
+  /**
+   * Ends a hand-off that this engine created: what it has not committed will not come.
+   *
+   * @return false if the node does not know it
+   */
+  public boolean endHandoff(long handoffId) {
+    return endHandoff(handoffId, false);
+  }
+
+  /**
+   * Cancels a hand-off at this node, whoever created or awaits it: nothing of it arrives any more.
+   *
+   * @return false if the node does not know it
+   */
+  public boolean cancelHandoff(long handoffId) {
+    return endHandoff(handoffId, true);
+  }
+
+  private boolean endHandoff(long handoffId, boolean cancel) {
+    return call(
+        MessageType.END_HANDOFF,
+        deadline(timeout),
+        (w, correlationId) -> EndHandoffBody.encode(w, correlationId, cancel, handoffId),
+        frame -> {
+          final HandoffEndedBody ended = new HandoffEndedBody().wrap(frame);
+          if (ended.handoffId() != handoffId) {
+            throw connection.nonsense("handoffId=" + ended.handoffId(), null);
+          }
+          return ended.isKnown();
         });
   }
 

@@ -1,7 +1,7 @@
 package io.kvasir.connectors.protocol;
 
 /**
- * ACQUIRED: an acquisition has begun and its space is reserved.
+ * ACQUIRED and AWAITED: an acquisition has begun and its space is reserved.
  *
  * <pre>
  *  offset  type  field
@@ -19,13 +19,13 @@ public final class AcquiredBody extends Body {
   public AcquiredBody() {}
 
   /**
-   * Views the body of an ACQUIRED.
+   * Views the body of an ACQUIRED or AWAITED.
    *
    * @throws MalformedFrameException MALFORMED
    */
   public AcquiredBody wrap(Frame frame) {
     view(frame);
-    checkType(MessageType.ACQUIRED);
+    checkType(MessageType.ACQUIRED, MessageType.AWAITED);
     checkInt(CHUNKS, "chunks");
     checkZero(12);
     return this;
@@ -43,7 +43,18 @@ public final class AcquiredBody extends Body {
 
   /** Encodes an ACQUIRED. */
   public static void encode(FrameWriter writer, int correlationId, long acquireId, int chunks) {
-    writer.begin(MessageType.ACQUIRED, 0, correlationId, LENGTH);
+    encode(writer, MessageType.ACQUIRED, correlationId, acquireId, chunks);
+  }
+
+  /** Encodes an AWAITED. */
+  public static void encodeAwaited(
+      FrameWriter writer, int correlationId, long acquireId, int chunks) {
+    encode(writer, MessageType.AWAITED, correlationId, acquireId, chunks);
+  }
+
+  private static void encode(
+      FrameWriter writer, MessageType type, int correlationId, long acquireId, int chunks) {
+    writer.begin(type, 0, correlationId, LENGTH);
     writer.putLong(acquireId);
     writer.putInt(chunks);
     writer.putInt(0);

@@ -13,7 +13,9 @@ public enum EndReason {
   /** The engine released it early. */
   RELEASED(4),
   /** The node could not get the next chunk. */
-  FAILED(5);
+  FAILED(5),
+  /** The hand-off was cancelled. */
+  CANCELLED(6);
 
   /** In the order of their codes, which start at 0. */
   private static final EndReason[] VALUES = values();

@@ -34,7 +34,9 @@ public enum ErrorCode {
   /** The node is stopping. */
   SHUTTING_DOWN(13, true, true, false),
   /** The node failed; the outcome is unknown. */
-  INTERNAL(14, false, true, true);
+  INTERNAL(14, false, true, true),
+  /** The hand-off id was used before, or is awaited by someone else. */
+  HANDOFF_IN_USE(15, true, false, false);
 
   private static final ErrorCode[] VALUES = values();
 

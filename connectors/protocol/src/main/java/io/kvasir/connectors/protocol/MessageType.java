@@ -43,6 +43,11 @@ public enum MessageType {
   RELEASE(0x12, Kind.REQUEST, Sender.ENGINE, 0, ReleaseBody.LENGTH, ReleaseBody.LENGTH),
   /** Answer to {@link #RELEASE}: does the load count? */
   RELEASED(0x92, Kind.REPLY, Sender.NODE, 0, ReleasedBody.LENGTH, ReleasedBody.LENGTH),
+  /** As {@link #ACQUIRE}, of chunks that a hand-off brings. */
+  AWAIT(
+      0x13, Kind.REQUEST, Sender.ENGINE, 0, AwaitBody.lengthOf(1), AwaitBody.lengthOf(ENTRIES_MAX)),
+  /** Answer to {@link #AWAIT}; pushes follow. */
+  AWAITED(0x93, Kind.REPLY, Sender.NODE, 0, AcquiredBody.LENGTH, AcquiredBody.LENGTH),
   /** Asks for slots to write chunks into. */
   RESERVE(
       0x20,
@@ -81,6 +86,43 @@ public enum MessageType {
   /** Answer to {@link #ABORT}: a status per slot. */
   ABORTED(
       0xA2, Kind.REPLY, Sender.NODE, 0, AbortedBody.lengthOf(1), AbortedBody.lengthOf(ENTRIES_MAX)),
+  /** Chunks will be handed to other nodes, slice by slice. */
+  CREATE_HANDOFF(
+      0x23,
+      Kind.REQUEST,
+      Sender.ENGINE,
+      0,
+      CreateHandoffBody.lengthOf(1, 1),
+      CreateHandoffBody.lengthOf(Protocol.RECEIVERS_MAX, ENTRIES_MAX)),
+  /** Answer to {@link #CREATE_HANDOFF}. */
+  HANDOFF_CREATED(
+      0xA3, Kind.REPLY, Sender.NODE, 0, HandoffCreatedBody.LENGTH, HandoffCreatedBody.LENGTH),
+  /** All writes into these slices have finished. */
+  COMMIT_SLICE(
+      0x24,
+      Kind.REQUEST,
+      Sender.ENGINE,
+      0,
+      CommitSliceBody.lengthOf(1),
+      CommitSliceBody.lengthOf(ENTRIES_MAX)),
+  /** Answer to {@link #COMMIT_SLICE}: a status per slice. */
+  SLICE_COMMITTED(
+      0xA4,
+      Kind.REPLY,
+      Sender.NODE,
+      0,
+      SliceCommittedBody.lengthOf(1),
+      SliceCommittedBody.lengthOf(ENTRIES_MAX)),
+  /** No more slices, or with CANCEL none at all. */
+  END_HANDOFF(
+      0x25,
+      Kind.REQUEST,
+      Sender.ENGINE,
+      Protocol.FLAG_CANCEL,
+      EndHandoffBody.LENGTH,
+      EndHandoffBody.LENGTH),
+  /** Answer to {@link #END_HANDOFF}. */
+  HANDOFF_ENDED(0xA5, Kind.REPLY, Sender.NODE, 0, HandoffEndedBody.LENGTH, HandoffEndedBody.LENGTH),
   /** Asks for counters. */
   STATS(0x30, Kind.REQUEST, Sender.ENGINE, 0, 0, 0),
   /** Answer to {@link #STATS}. */

@@ -23,8 +23,11 @@ public final class Protocol {
   /** Most chunks or slots that one message may name. */
   public static final int ENTRIES_MAX = 262_144;
 
-  /** Longest deadline of ACQUIRE, in milliseconds. */
+  /** Longest deadline of ACQUIRE, AWAIT and CREATE_HANDOFF, in milliseconds. */
   public static final int DEADLINE_MS_MAX = 600_000;
+
+  /** Most nodes that one hand-off may name. */
+  public static final int RECEIVERS_MAX = 8;
 
   /** Largest body of HELLO and REGISTER. */
   public static final int REQUEST_JSON_BYTES_MAX = 64 * 1024;
@@ -40,6 +43,9 @@ public final class Protocol {
 
   /** COMMIT: answer when the cluster's index names this node as a holder. */
   public static final int FLAG_AWAIT_INDEX = 1;
+
+  /** END_HANDOFF: nothing of the hand-off shall arrive any more. */
+  public static final int FLAG_CANCEL = 1;
 
   private Protocol() {}
 }

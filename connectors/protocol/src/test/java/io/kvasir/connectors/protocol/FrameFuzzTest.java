@@ -142,7 +142,7 @@ final class FrameFuzzTest {
               final FoundBody b = new FoundBody().wrap(f);
               yield b.found() + b.local() + b.foundBytes() + b.peerBytes() + b.estimateUs();
             }
-            case ACQUIRED -> {
+            case ACQUIRED, AWAITED -> {
               final AcquiredBody b = new AcquiredBody().wrap(f);
               yield b.acquireId() + b.chunks();
             }
@@ -159,6 +159,35 @@ final class FrameFuzzTest {
             case ACQUIRE_END -> {
               final AcquireEndBody b = new AcquireEndBody().wrap(f);
               yield b.acquireId() + b.readyChunks() + b.reason().code();
+            }
+            case AWAIT -> {
+              final AwaitBody b = new AwaitBody().wrap(f);
+              yield b.handoffId() + b.deadlineMs() + read(b.prefix());
+            }
+            case CREATE_HANDOFF -> {
+              final CreateHandoffBody b = new CreateHandoffBody().wrap(f);
+              yield b.handoffId()
+                  + b.deadlineMs()
+                  + b.sliceBytes()
+                  + b.receiver(b.receivers() - 1)
+                  + read(b.prefix());
+            }
+            case HANDOFF_CREATED -> {
+              final HandoffCreatedBody b = new HandoffCreatedBody().wrap(f);
+              yield b.handoffId() + b.receivers();
+            }
+            case COMMIT_SLICE -> {
+              final CommitSliceBody b = new CommitSliceBody().wrap(f);
+              yield b.handoffId() + b.slot(b.count() - 1) + b.slice(b.count() - 1);
+            }
+            case SLICE_COMMITTED -> {
+              final SliceCommittedBody b = new SliceCommittedBody().wrap(f);
+              yield b.receivers() + b.status(b.count() - 1).code() + b.version(b.count() - 1);
+            }
+            case END_HANDOFF -> new EndHandoffBody().wrap(f).handoffId();
+            case HANDOFF_ENDED -> {
+              final HandoffEndedBody b = new HandoffEndedBody().wrap(f);
+              yield b.handoffId() + (b.isKnown() ? 1 : 0);
             }
             case ERROR -> {
               final ErrorBody b = new ErrorBody().wrap(f);

@@ -17,6 +17,8 @@ import org.junit.jupiter.api.Test;
 
 /** Every vector is met by its encoder, and read back field by field. */
 final class VectorsTest {
+  private static final long HANDOFF = 0x1122334455667788L;
+
   private final Map<String, byte[]> vectors = Vectors.load();
   private final Set<String> checked = new LinkedHashSet<>();
 
@@ -34,6 +36,8 @@ final class VectorsTest {
     checkAcquisition();
     checkReservation();
     checkCommit();
+    checkHandoff();
+    checkSlices();
     checkEmpty();
     checkErrors();
     assertEquals(vectors.keySet(), checked);
@@ -240,6 +244,116 @@ final class VectorsTest {
     assertEquals(AbortStatus.NOT_RESERVED, aborted.status(1));
   }
 
+  private void checkHandoff() {
+    encodes(
+        "await",
+        w ->
+            AwaitBody.encode(
+                w, 17, HANDOFF, 2_500, 3, 0, 0, Vectors.hash(0), Vectors.hashes(0, 32), 2));
+    final AwaitBody await = new AwaitBody().wrap(frame("await", MessageType.AWAIT, 0, 17));
+    assertEquals(HANDOFF, await.handoffId());
+    assertEquals(2_500, await.deadlineMs());
+    assertPrefix(await.prefix(), 3, 0, 0, 0, 0, 32);
+    encodes("awaited", w -> AcquiredBody.encodeAwaited(w, 17, 12, 2));
+    final AcquiredBody awaited =
+        new AcquiredBody().wrap(frame("awaited", MessageType.AWAITED, 0, 17));
+    assertEquals(12, awaited.acquireId());
+    assertEquals(2, awaited.chunks());
+    encodes("acquire-end-cancelled", w -> AcquireEndBody.encode(w, 12, 1, EndReason.CANCELLED));
+    assertEquals(
+        EndReason.CANCELLED,
+        new AcquireEndBody()
+            .wrap(frame("acquire-end-cancelled", MessageType.ACQUIRE_END, 0, 0))
+            .reason());
+
+    encodes(
+        "create-handoff",
+        w ->
+            CreateHandoffBody.encode(
+                w,
+                18,
+                HANDOFF,
+                600_000,
+                65_536,
+                new long[] {0xa1, -1},
+                3,
+                7,
+                4,
+                Vectors.hash(4),
+                Vectors.hashes(4),
+                1));
+    final CreateHandoffBody create =
+        new CreateHandoffBody().wrap(frame("create-handoff", MessageType.CREATE_HANDOFF, 0, 18));
+    assertEquals(HANDOFF, create.handoffId());
+    assertEquals(600_000, create.deadlineMs());
+    assertEquals(65_536, create.sliceBytes());
+    assertEquals(2, create.receivers());
+    assertEquals(0xa1, create.receiver(0));
+    assertEquals(-1, create.receiver(1));
+    assertPrefix(create.prefix(), 3, 7, 4, 4, 4);
+    encodes("handoff-created", w -> HandoffCreatedBody.encode(w, 18, HANDOFF, 1));
+    final HandoffCreatedBody created =
+        new HandoffCreatedBody().wrap(frame("handoff-created", MessageType.HANDOFF_CREATED, 0, 18));
+    assertEquals(HANDOFF, created.handoffId());
+    assertEquals(1, created.receivers());
+  }
+
+  private void checkSlices() {
+    encodes(
+        "commit-slice",
+        w ->
+            CommitSliceBody.encode(
+                w, 19, HANDOFF, new int[] {5, Integer.MAX_VALUE}, new int[] {0, 3}));
+    final CommitSliceBody commit =
+        new CommitSliceBody().wrap(frame("commit-slice", MessageType.COMMIT_SLICE, 0, 19));
+    assertEquals(HANDOFF, commit.handoffId());
+    assertEquals(2, commit.count());
+    assertEquals(5, commit.slot(0));
+    assertEquals(0, commit.slice(0));
+    assertEquals(Integer.MAX_VALUE, commit.slot(1));
+    assertEquals(3, commit.slice(1));
+
+    encodes(
+        "slice-committed",
+        w -> {
+          SliceCommittedBody.begin(w, 19, HANDOFF, 5, 1);
+          SliceCommittedBody.add(w, 5, SliceStatus.COMMITTED, 0);
+          SliceCommittedBody.add(w, 6, SliceStatus.COMMITTED, 0xa1a2a3a4a5a6a7a8L);
+          SliceCommittedBody.add(w, 7, SliceStatus.NOT_RESERVED, 0);
+          SliceCommittedBody.add(w, Integer.MAX_VALUE, SliceStatus.FAILED, 0);
+          SliceCommittedBody.add(w, 8, SliceStatus.GONE, 0);
+          SliceCommittedBody.end(w);
+        });
+    final SliceCommittedBody committed =
+        new SliceCommittedBody().wrap(frame("slice-committed", MessageType.SLICE_COMMITTED, 0, 19));
+    assertEquals(HANDOFF, committed.handoffId());
+    assertEquals(5, committed.count());
+    assertEquals(1, committed.receivers());
+    assertEquals(6, committed.slot(1));
+    assertEquals(0, committed.version(0));
+    assertEquals(0xa1a2a3a4a5a6a7a8L, committed.version(1));
+    assertEquals(SliceStatus.COMMITTED, committed.status(1));
+    assertEquals(SliceStatus.NOT_RESERVED, committed.status(2));
+    assertEquals(SliceStatus.FAILED, committed.status(3));
+    assertEquals(SliceStatus.GONE, committed.status(4));
+
+    encodes("end-handoff", w -> EndHandoffBody.encode(w, 20, false, HANDOFF));
+    EndHandoffBody end =
+        new EndHandoffBody().wrap(frame("end-handoff", MessageType.END_HANDOFF, 0, 20));
+    assertEquals(HANDOFF, end.handoffId());
+    encodes("end-handoff-cancel", w -> EndHandoffBody.encode(w, 21, true, 9));
+    end = end.wrap(frame("end-handoff-cancel", MessageType.END_HANDOFF, Protocol.FLAG_CANCEL, 21));
+    assertEquals(9, end.handoffId());
+    encodes("handoff-ended", w -> HandoffEndedBody.encode(w, 20, HANDOFF, true));
+    HandoffEndedBody ended =
+        new HandoffEndedBody().wrap(frame("handoff-ended", MessageType.HANDOFF_ENDED, 0, 20));
+    assertEquals(HANDOFF, ended.handoffId());
+    assertTrue(ended.isKnown());
+    encodes("handoff-ended-unknown", w -> HandoffEndedBody.encode(w, 21, 9, false));
+    ended = ended.wrap(frame("handoff-ended-unknown", MessageType.HANDOFF_ENDED, 0, 21));
+    assertFalse(ended.isKnown());
+  }
+
   private void checkEmpty() {
     empty("stats", MessageType.STATS, 13);
     empty("ping", MessageType.PING, 14);
@@ -257,6 +371,11 @@ final class VectorsTest {
     encodes(
         "error-stale-epoch",
         w -> ErrorBody.encode(w, 16, ErrorCode.STALE_EPOCH, "epoch=6 (current=7)"));
+    encodes(
+        "error-handoff-in-use",
+        w -> ErrorBody.encode(w, 22, ErrorCode.HANDOFF_IN_USE, "handoffId=9"));
+    assertEquals(
+        15, new ErrorBody().wrap(frame("error-handoff-in-use", MessageType.ERROR, 0, 22)).code());
     ErrorBody error = new ErrorBody().wrap(frame("error-stale-epoch", MessageType.ERROR, 0, 16));
     assertEquals(ErrorCode.STALE_EPOCH, ErrorCode.of(error.code()));
     assertTrue(error.definite());
