@@ -13,10 +13,15 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /**
  * {@code kvasir demo}: installs a real engine into a virtual environment of its own, once, and runs
@@ -25,6 +30,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "demo",
     description = "Run a real engine on two nodes and compare every logit.",
+    subcommands = PrefillDecodeCommand.class,
     footer = {
       "",
       "The first run installs PyTorch and Transformers into kvasir/transformers in the user's cache"
@@ -48,16 +54,26 @@ final class DemoCommand implements Callable<Integer> {
   /** Many times what it takes on two cores. */
   private static final Duration DEMO_LIMIT = Duration.ofMinutes(30);
 
-  @Parameters(paramLabel = "DEMO", description = "One of: ${COMPLETION-CANDIDATES}")
-  private Demo demo = Demo.transformers;
+  @Parameters(
+      paramLabel = "DEMO",
+      arity = "0..1",
+      description = "One of: ${COMPLETION-CANDIDATES}, or a command below.")
+  private @Nullable Demo demo;
+
+  @Spec private @Nullable CommandSpec spec;
 
   @Mixin private JsonOption json = new JsonOption();
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    Demo chosen = demo;
+    if (chosen == null) {
+      throw new ParameterException(
+          Objects.requireNonNull(spec).commandLine(), "Missing required parameter: 'DEMO'");
+    }
     Path home = Path.of(System.getProperty("kvasir.home", "")).toAbsolutePath();
     Path sources = sources(home);
-    Path environment = environment(System.getenv());
+    Path environment = environment(chosen, System.getenv());
     ProcessBuilder builder =
         new ProcessBuilder(
             environment.resolve("bin/python").toString(),
@@ -113,7 +129,8 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   /** The virtual environment, made and filled when it is not there. */
-  private Path environment(Map<String, String> variables) throws IOException, InterruptedException {
+  private static Path environment(Demo demo, Map<String, String> variables)
+      throws IOException, InterruptedException {
     Path directory =
         cache(variables, Path.of(System.getProperty("user.home"))).resolve(demo.name());
     Path complete = directory.resolve("complete");

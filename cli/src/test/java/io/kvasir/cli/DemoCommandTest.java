@@ -17,6 +17,18 @@ final class DemoCommandTest {
   private static final Path HOME = Path.of("/home/u");
 
   @Test
+  void shouldAskForADemoWhenNoneIsNamed() {
+    Output output = Output.of("demo");
+    assertEquals(2, output.exitCode(), output::toString);
+  }
+
+  @Test
+  void shouldKnowTheHandoffDemo() {
+    Output output = Output.of("demo", "prefill-decode", "--help");
+    assertEquals(0, output.exitCode(), output::toString);
+  }
+
+  @Test
   void shouldRefuseADemoThatDoesNotExist() {
     Output output = Output.of("demo", "tensorflow");
 

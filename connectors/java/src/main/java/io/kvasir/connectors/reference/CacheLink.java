@@ -33,6 +33,9 @@ final class CacheLink implements AutoCloseable {
   /** Of every other call; a store that waits for the index may take a second. */
   private static final Duration CALL_LIMIT = Duration.ofSeconds(2);
 
+  /** A prefill that takes longer is not handed off to its end. */
+  private static final Duration HANDOFF_LIMIT = Duration.ofMinutes(1);
+
   private static final long RECONNECT_PAUSE_NS = 1_000_000_000L;
   private static final String ENGINE_VERSION = "1";
   private static final Logger LOG = LoggerFactory.getLogger(CacheLink.class);
@@ -98,6 +101,115 @@ final class CacheLink implements AutoCloseable {
     return 0;
   }
 
+  /**
+   * Begins to hand the leading chunks of a prompt to a decode node; what the link cannot do is not
+   * handed off.
+   *
+   * @param kv where the prompt is being computed
+   */
+  ReferenceModel.Progress handOff(
+      long handoffId, long decodeNode, byte[] hashes, int chunks, KvPool.Sequence kv) {
+    try {
+      final Session open = session();
+      if (open != null && chunks > 0) {
+        final int slices = config.layers();
+        open.client()
+            .createHandoff(
+                handoffId,
+                new long[] {decodeNode},
+                config.chunkBytes() / slices,
+                open.space(),
+                0,
+                hashOf(hashes, 0),
+                hashes,
+                chunks,
+                HANDOFF_LIMIT);
+        final Reservation[] places =
+            open.client().reserve(open.space(), 0, hashOf(hashes, 0), hashes, chunks);
+        return new HandoffWriter(open, handoffId, places, kv);
+      }
+    } catch (RuntimeException | InternalError e) {
+      drop("hand off", e);
+    }
+    return (_, _) -> {};
+  }
+
+  /** Commits the layers of chunks as the model fills them. A failure ends it, nothing else. */
+  private final class HandoffWriter implements ReferenceModel.Progress {
+    private final Session open;
+    private final long handoffId;
+    private final Reservation[] places;
+    private final KvPool.Sequence kv;
+    private final int[] done = new int[config.layers()];
+
+    private HandoffWriter(Session open, long handoffId, Reservation[] places, KvPool.Sequence kv) {
+      this.open = open;
+      this.handoffId = handoffId;
+      this.places = places;
+      this.kv = kv;
+    }
+
+    @Override
+    public void computed(int layer, int to) {
+      final int from = done[layer];
+      final int end = Math.min(places.length, to / config.chunkTokens());
+      if (!open.client().isOpen() || end <= from) {
+        return;
+      }
+      done[layer] = end;
+      try {
+        commit(layer, from, end);
+        final boolean isLast = layer == config.layers() - 1 && end == places.length;
+        if (isLast && !Arrays.stream(places).allMatch(Reservation::isReserved)) {
+          // Someone else computes some of the chunks: the decode node need not wait for us.
+          open.client().endHandoff(handoffId);
+        }
+      } catch (RuntimeException | InternalError e) {
+        drop("hand off", e);
+      }
+    }
+
+    private void commit(int layer, int from, int end) {
+      final int[] slots = new int[end - from];
+      final int[] slices = new int[end - from];
+      int count = 0;
+      for (int chunk = from; chunk < end; chunk++) {
+        final MemorySegment memory = places[chunk].memory();
+        if (memory != null) {
+          kv.copyLayer(chunk, layer, memory);
+          slots[count] = places[chunk].slot();
+          slices[count++] = layer;
+        }
+      }
+      if (count > 0) {
+        open.client()
+            .commitSlices(handoffId, Arrays.copyOf(slots, count), Arrays.copyOf(slices, count));
+      }
+    }
+  }
+
+  /**
+   * As {@link #load}, of chunks that a prefill engine hands to the node of this one.
+   *
+   * @param limit how long to wait for them
+   */
+  CacheLoad await(long handoffId, byte[] hashes, int chunks, Duration limit, KvPool.Sequence kv) {
+    try {
+      final Session open = session();
+      if (open != null && chunks > 0) {
+        return take(
+            open,
+            open.client()
+                .await(handoffId, open.space(), 0, hashOf(hashes, 0), hashes, chunks, limit),
+            kv);
+      }
+    } catch (RuntimeException | InternalError e) {
+      drop("await", e);
+    }
+    kv.clear();
+    return CacheLoad.MISS;
+  }
+
   CacheCounters counters() {
     return new CacheCounters(loads, failures, connects, storedChunks);
   }
@@ -128,8 +240,12 @@ final class CacheLink implements AutoCloseable {
     if (found == 0) {
       return CacheLoad.MISS;
     }
-    final Acquisition acquisition =
-        open.client().acquire(open.space(), 0, anchor, hashes, found, LOAD_LIMIT);
+    return take(
+        open, open.client().acquire(open.space(), 0, anchor, hashes, found, LOAD_LIMIT), kv);
+  }
+
+  /** Copies the chunks as they come. */
+  private CacheLoad take(Session open, Acquisition acquisition, KvPool.Sequence kv) {
     int local = 0;
     int peer = 0;
     long peerBytes = 0;

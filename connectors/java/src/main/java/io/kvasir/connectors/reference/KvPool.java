@@ -102,6 +102,13 @@ final class KvPool {
       MemorySegment.copy(page, 0, chunk, FLOAT_LE, 0, page.length);
     }
 
+    /** Copies keys and values of one layer of the full page {@code index} into a chunk. */
+    void copyLayer(int index, int layer, MemorySegment chunk) {
+      final int floats = config.pageFloats() / config.layers();
+      final int from = layer * floats;
+      MemorySegment.copy(page(index), from, chunk, FLOAT_LE, (long) from * Float.BYTES, floats);
+    }
+
     /** Forgets all tokens and gives the pages back; the sequence can be filled again. */
     void clear() {
       while (pageCount > 0) {

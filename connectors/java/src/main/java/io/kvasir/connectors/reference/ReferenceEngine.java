@@ -2,6 +2,7 @@ package io.kvasir.connectors.reference;
 
 import io.kvasir.placement.ContentHashes;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,6 +52,52 @@ public final class ReferenceEngine implements AutoCloseable {
    * @param load whether to load what the cache has; without a cache it has nothing
    */
   public PrefillResult prefill(int[] tokens, boolean load) {
+    final long startNs = begin(tokens);
+    CacheLoad loaded = CacheLoad.MISS;
+    if (load && cache != null) {
+      loaded = cache.load(hashes, reusableChunks(tokens), kv);
+    }
+    return finish(tokens, loaded, startNs, (_, _) -> {});
+  }
+
+  /**
+   * Computes all of a prompt and hands its full chunks to a decode node meanwhile, layer by layer.
+   * The chunks are then in this node's cache as well.
+   *
+   * @param handoffId a random number that was never used before, not 0
+   * @param decodeNode id of the node beside which {@link #decode} runs
+   */
+  public PrefillResult prefillFor(int[] tokens, long handoffId, long decodeNode) {
+    final long startNs = begin(tokens);
+    final ReferenceModel.Progress progress =
+        cache == null
+            ? (_, _) -> {}
+            : cache.handOff(handoffId, decodeNode, hashes, reusableChunks(tokens), kv);
+    return finish(tokens, CacheLoad.MISS, startNs, progress);
+  }
+
+  /**
+   * Computes the logits after the last token from what {@link #prefillFor} hands to the node of
+   * this engine; what does not come is computed.
+   *
+   * @param limit how long to wait for the chunks
+   */
+  public PrefillResult decode(int[] tokens, long handoffId, Duration limit) {
+    final long startNs = begin(tokens);
+    CacheLoad loaded = CacheLoad.MISS;
+    if (cache != null) {
+      loaded = cache.await(handoffId, hashes, reusableChunks(tokens), limit, kv);
+    }
+    return finish(tokens, loaded, startNs, (_, _) -> {});
+  }
+
+  /** The last token is always computed: its logits are the answer and are not in the cache. */
+  private int reusableChunks(int[] tokens) {
+    return (tokens.length - 1) / config.chunkTokens();
+  }
+
+  /** Checks the prompt and forgets the one before; answers when that was. */
+  private long begin(int[] tokens) {
     if (tokens.length == 0 || tokens.length > config.tokensMax()) {
       throw new IllegalArgumentException(
           "KVA-0543 prompt refused - tokens="
@@ -69,14 +116,14 @@ public final class ReferenceEngine implements AutoCloseable {
     kv.clear();
     loadedChunks = 0;
     hashes = ContentHashes.chunkHashes(tokens, config.chunkTokens());
-    CacheLoad loaded = CacheLoad.MISS;
-    if (load && cache != null) {
-      // The last token is always computed: its logits are the answer and are not in the cache.
-      loaded = cache.load(hashes, (tokens.length - 1) / config.chunkTokens(), kv);
-      loadedChunks = loaded.chunks();
-    }
+    return startNs;
+  }
+
+  private PrefillResult finish(
+      int[] tokens, CacheLoad loaded, long startNs, ReferenceModel.Progress progress) {
+    loadedChunks = loaded.chunks();
     final long loadedNs = System.nanoTime();
-    final float[] logits = model.prefill(tokens, tokens.length, kv);
+    final float[] logits = model.prefill(tokens, tokens.length, kv, progress);
     return new PrefillResult(
         logits,
         tokens.length,

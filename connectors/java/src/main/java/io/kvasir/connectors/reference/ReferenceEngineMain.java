@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.kvasir.connectors.client.KvasirException;
 import java.io.BufferedReader;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -13,6 +14,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +32,14 @@ import org.jspecify.annotations.Nullable;
  *      "logits":"base64 of little-endian floats","sha256":"hex of the same bytes","top":[ids of the 5 largest]}
  * {"op":"store","awaitIndex":true}                    stores the new chunks of the last prompt
  *   → {"storedChunks":…,"storeMs":…}
+ * {"op":"handoff","tokens":[…],"handoff":"16 hex","decodeNode":"16 hex"}    computes all and hands it off meanwhile
+ *   → as prefill, and "endNs": when the logits were there, on the clock of the machine
+ * {"op":"await","tokens":[…],"handoff":"16 hex","secondsMax":10}            computes what is not handed to this node
+ *   → as handoff
+ * {"op":"produce","handoff":"16 hex","decodeNode":"16 hex","prompt":1,"chunks":24,"bytesPerSecond":0}
+ *   → {"bytes":…,"endNs":…}                           KV at a given pace, without a model (see PacedHandoff)
+ * {"op":"consume","handoff":"16 hex","prompt":1,"chunks":24,"secondsMax":10}
+ *   → {"chunks":…,"wrongBytes":…}
  * {"op":"stats"}
  *   → {"loads":…,"failures":…,"connects":…,"storedChunks":…,"node":{…} or null}
  * {"op":"quit"}
@@ -51,10 +61,13 @@ public final class ReferenceEngineMain {
   private final ObjectMapper json = new ObjectMapper();
   private final ReferenceEngine engine;
   private final ModelConfig config;
+  private final @Nullable Path socket;
+  private @Nullable PacedHandoff paced;
 
-  private ReferenceEngineMain(ReferenceEngine engine, ModelConfig config) {
+  private ReferenceEngineMain(ReferenceEngine engine, ModelConfig config, @Nullable Path socket) {
     this.engine = engine;
     this.config = config;
+    this.socket = socket;
   }
 
   /** Serves until the end of standard input. */
@@ -68,13 +81,14 @@ public final class ReferenceEngineMain {
         new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
     System.setOut(System.err);
     final ModelConfig config = ModelConfig.small();
+    final Path socket = args.length == 0 ? null : Path.of(args[0]);
     try (ReferenceEngine engine =
-            args.length == 0
+            socket == null
                 ? ReferenceEngine.withoutCache(config)
-                : ReferenceEngine.withCache(config, Path.of(args[0]));
+                : ReferenceEngine.withCache(config, socket);
         BufferedReader requests =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-      new ReferenceEngineMain(engine, config).serve(requests, answers);
+      new ReferenceEngineMain(engine, config, socket).serve(requests, answers);
     }
   }
 
@@ -90,8 +104,11 @@ public final class ReferenceEngineMain {
       answers.println(answer == null ? "{}" : answer.toString());
       answers.flush();
       if (answer == null) {
-        return;
+        break;
       }
+    }
+    if (paced != null) {
+      paced.close();
     }
   }
 
@@ -103,13 +120,17 @@ public final class ReferenceEngineMain {
         case "warmup" -> warmUp(request);
         case "prefill" -> prefill(request);
         case "store" -> store(request);
+        case "handoff" -> handOff(request);
+        case "await" -> await(request);
+        case "produce" -> paced().produce(request, json.createObjectNode());
+        case "consume" -> paced().consume(request, json.createObjectNode());
         case "stats" -> stats();
         case "quit" -> null;
         default -> error("KVA-0545 unknown op - line=" + abbreviate(line));
       };
     } catch (JsonProcessingException e) {
       return error("KVA-0546 not a JSON object - line=" + abbreviate(line));
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException | KvasirException e) {
       return error(String.valueOf(e.getMessage()));
     }
   }
@@ -140,16 +161,55 @@ public final class ReferenceEngineMain {
   }
 
   private ObjectNode prefill(JsonNode request) {
+    return described(engine.prefill(tokens(request), request.path("cache").asBoolean(true)));
+  }
+
+  private ObjectNode handOff(JsonNode request) {
+    final PrefillResult result =
+        engine.prefillFor(tokens(request), id(request, "handoff"), id(request, "decodeNode"));
+    final long endNs = System.nanoTime();
+    return described(result).put("endNs", endNs);
+  }
+
+  private ObjectNode await(JsonNode request) {
+    final PrefillResult result =
+        engine.decode(tokens(request), id(request, "handoff"), limit(request));
+    final long endNs = System.nanoTime();
+    return described(result).put("endNs", endNs);
+  }
+
+  private PacedHandoff paced() {
+    if (socket == null) {
+      throw new IllegalArgumentException("KVA-0544 there is no engine socket to hand off through");
+    }
+    if (paced == null) {
+      paced = PacedHandoff.connect(socket);
+    }
+    return paced;
+  }
+
+  static long id(JsonNode request, String field) {
+    return Long.parseUnsignedLong(request.path(field).asText(), 16);
+  }
+
+  static Duration limit(JsonNode request) {
+    return Duration.ofMillis((long) (1_000 * request.path("secondsMax").asDouble(10)));
+  }
+
+  private static int[] tokens(JsonNode request) {
     final JsonNode ids = request.path("tokens");
     final int[] tokens = new int[ids.size()];
     for (int i = 0; i < tokens.length; i++) {
       final JsonNode id = ids.get(i);
       if (!id.isInt()) {
-        return error("KVA-0547 token ids must be integers - index=" + i);
+        throw new IllegalArgumentException("KVA-0547 token ids must be integers - index=" + i);
       }
       tokens[i] = id.intValue();
     }
-    final PrefillResult result = engine.prefill(tokens, request.path("cache").asBoolean(true));
+    return tokens;
+  }
+
+  private ObjectNode described(PrefillResult result) {
     final LogitsDigest digest = LogitsDigest.of(result.logits());
     final ObjectNode answer = json.createObjectNode();
     answer.put("promptTokens", result.promptTokens());

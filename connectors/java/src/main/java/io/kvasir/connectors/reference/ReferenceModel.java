@@ -15,6 +15,12 @@ import java.util.Arrays;
  * <p>Not thread-safe: activations are fields.
  */
 final class ReferenceModel {
+  /** Told while a prompt is computed. */
+  interface Progress {
+    /** Keys and values of the layer are there for all tokens before {@code to}. */
+    void computed(int layer, int to);
+  }
+
   /** Tokens computed side by side. More lanes run faster until the activations leave the cache. */
   static final int LANES = 128;
 
@@ -58,6 +64,11 @@ final class ReferenceModel {
    * @return the logits after token {@code to - 1}, one per row of the vocabulary
    */
   float[] prefill(int[] tokens, int to, KvPool.Sequence kv) {
+    return prefill(tokens, to, kv, (_, _) -> {});
+  }
+
+  /** As above, and tells how far it is. */
+  float[] prefill(int[] tokens, int to, KvPool.Sequence kv, Progress progress) {
     final int from = kv.length();
     if (to <= from || to > tokens.length || to > config.tokensMax()) {
       throw new IllegalArgumentException(
@@ -78,6 +89,7 @@ final class ReferenceModel {
       embed(tokens, position, lanes);
       for (int layer = 0; layer < config.layers(); layer++) {
         attend(layer, position, lanes, kv);
+        progress.computed(layer, position + lanes);
         feedForward(weights.layers[layer], lanes);
       }
     }
