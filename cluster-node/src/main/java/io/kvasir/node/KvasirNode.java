@@ -103,7 +103,13 @@ public final class KvasirNode implements AutoCloseable {
       final Neighbours neighbours =
           opened(
               new Neighbours(
-                  config.transport().sameHost(), store, serves, peerCounters, agent, clock));
+                  nodeId,
+                  config.transport().sameHost(),
+                  store,
+                  serves,
+                  peerCounters,
+                  agent,
+                  clock));
       final Transport transport =
           opened(
               Transport.start(

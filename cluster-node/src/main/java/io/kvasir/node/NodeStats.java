@@ -177,6 +177,7 @@ final class NodeStats {
     json.put("created", counters.created());
     json.put("offered", counters.offered());
     json.put("declined", counters.declined());
+    json.put("dropped", counters.dropped());
     json.put("awaits", counters.awaits());
     json.put("cancelled", counters.cancelled());
     json.put("slicesCommitted", counters.slicesCommitted());

@@ -107,7 +107,8 @@ final class HandoffRequests {
   void end(final EngineSession session, final EngineInstance instance, final Frame frame) {
     final long id = end.wrap(frame).handoffId();
     final boolean isCancel = (frame.flags() & Protocol.FLAG_CANCEL) != 0;
-    final boolean isKnown = isCancel ? handoffs.cancel(id) : handoffs.end(id, instance.owner);
+    final boolean isKnown =
+        isCancel ? handoffs.cancel(id, instance.owner) : handoffs.end(id, instance.owner);
     final FrameWriter out = session.answer();
     if (out != null) {
       HandoffEndedBody.encode(out, frame.correlationId(), id, isKnown);

@@ -265,7 +265,7 @@ public final class AcquireOperation {
     }
     final InboundHandoff from = handoff;
     if (from != null) {
-      if (from.follow(index, run.key(index))) {
+      if (from.follow(index, run.key(index), run.space())) {
         chunks[index] = Chunk.FOLLOWING;
       } else {
         cut(index, from.reason(run.key(index)));

@@ -54,7 +54,12 @@ final class Borrowing {
 
   /** What the sides of all neighbours share. */
   record Office(
-      Store store, CopyWorkers workers, PeerCounters counters, NanoClock clock, int bytesMax) {}
+      long selfNodeId,
+      Store store,
+      CopyWorkers workers,
+      PeerCounters counters,
+      NanoClock clock,
+      int bytesMax) {}
 
   private final long peerNodeId;
   private final long nonce;
@@ -91,7 +96,7 @@ final class Borrowing {
   /** Asks to see the slab. */
   void begin() {
     final SlabShare own = office.store.share();
-    send.accept(new Ask(nonce, own.uid(), own.bootId()));
+    send.accept(new Ask(nonce, own.uid(), own.hostProof(nonce, office.selfNodeId)));
   }
 
   /** The neighbour says where its slab is. */

@@ -51,8 +51,12 @@ final class CopyWorkers implements AutoCloseable {
   void copy(final SlabCopy copy, final Consumer<SlabCopy> onDone) {
     threads.execute(
         () -> {
-          copy.run();
-          agent.execute(() -> onDone.accept(copy));
+          try {
+            copy.run();
+          } finally {
+            // Whatever happened: the slot is not free and the slab not unmapped before.
+            agent.execute(() -> onDone.accept(copy));
+          }
         });
   }
 

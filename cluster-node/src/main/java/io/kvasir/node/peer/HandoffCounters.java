@@ -1,10 +1,13 @@
 package io.kvasir.node.peer;
 
-/** What hand-offs did since the process started. Node agent only. */
+import java.util.concurrent.atomic.LongAdder;
+
+/** What hand-offs did since the process started. Node agent only, except {@link #dropped}. */
 public final class HandoffCounters {
   long created;
   long offered;
   long declined;
+  final LongAdder dropped = new LongAdder();
   long slicesCommitted;
   long slicesReceived;
   long chunksReceived;
@@ -29,6 +32,11 @@ public final class HandoffCounters {
   /** Offers that were refused: malformed, an id that was used before, or too many. */
   public long declined() {
     return declined;
+  }
+
+  /** Words of peers for which there was no room. */
+  public long dropped() {
+    return dropped.sum();
   }
 
   /** Slices that engines of this host committed. */

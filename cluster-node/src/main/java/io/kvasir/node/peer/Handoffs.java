@@ -4,7 +4,6 @@ import io.kvasir.connectors.protocol.EndReason;
 import io.kvasir.node.store.Owner;
 import io.kvasir.node.store.Store;
 import io.kvasir.node.store.StoreCodes;
-import io.kvasir.node.store.StoreException;
 import io.kvasir.placement.ChunkKey;
 import io.kvasir.transport.PullRequest;
 import io.kvasir.transport.ServeRequest;
@@ -17,10 +16,9 @@ import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.agrona.DirectBuffer;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The hand-offs of this node, from both sides: what engines here prefill for other nodes, and what
@@ -30,8 +28,6 @@ import org.slf4j.LoggerFactory;
 public final class Handoffs {
   /** Longest life of a hand-off. */
   static final long DEADLINE_MAX_NS = TimeUnit.MINUTES.toNanos(10);
-
-  private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
 
   /** Open at once, in each direction: each takes up to four of the transport's 256 pulls. */
   private static final int OPEN_MAX = 32;
@@ -51,6 +47,7 @@ public final class Handoffs {
   private final PeerCounters peerCounters;
   private final HandoffCounters counters = new HandoffCounters();
   private final Executor agent;
+  private final RemarkInbox inbox = new RemarkInbox();
   private final NanoClock clock;
   private final Map<Long, OutboundHandoff> outbound = new HashMap<>();
   private final Map<Long, InboundHandoff> inbound = new HashMap<>();
@@ -86,6 +83,7 @@ public final class Handoffs {
       final Transport started, final PeerTable table, final PullCoordinator coordinator) {
     transport = started;
     peers = table;
+    table.onChange(this::leaveDeparted);
     pulls = coordinator;
   }
 
@@ -128,7 +126,7 @@ public final class Handoffs {
     final Transport link = Objects.requireNonNull(transport);
     final List<byte[]> parts = HandoffNote.offer(run, slices, remainingNs, link.noteBytesMax());
     for (final long receiver : receivers) {
-      final String endpoint = endpoint(receiver);
+      final String endpoint = handoff.isReceiver(receiver) ? null : endpoint(receiver);
       if (endpoint != null && parts.stream().allMatch(p -> link.tell(receiver, endpoint, id, p))) {
         handoff.addReceiver(receiver);
       }
@@ -147,13 +145,21 @@ public final class Handoffs {
   public boolean end(final long id, final Owner engine) {
     final OutboundHandoff handoff = find(id, engine);
     if (handoff != null) {
-      handoff.close(false);
+      handoff.engineDone();
     }
     return handoff != null || pastOutbound.containsKey(id);
   }
 
-  /** Nothing of the hand-off shall arrive any more; false if it is not known here. */
-  public boolean cancel(final long id) {
+  /**
+   * Nothing of the hand-off shall arrive any more; false if it is not known here.
+   *
+   * @param engine who says so: if it has created the hand-off, it also writes no more
+   */
+  public boolean cancel(final long id, final Owner engine) {
+    final HandoffOffer partial = offers.remove(id);
+    if (partial != null) {
+      leave(partial.senderNodeId(), id);
+    }
     final OutboundHandoff out = outbound.get(id);
     final InboundHandoff in = inbound.get(id);
     final AcquireOperation operation = waiting.remove(id);
@@ -166,6 +172,9 @@ public final class Handoffs {
     counters.cancelled++;
     if (out != null) {
       out.close(true);
+      if (out.isOf(engine)) {
+        out.engineDone();
+      }
     }
     if (in != null) {
       in.cancel();
@@ -222,14 +231,35 @@ public final class Handoffs {
   public void engineGone(final Owner engine) {
     List.copyOf(outbound.values()).stream()
         .filter(handoff -> handoff.isOf(engine))
-        .forEach(handoff -> handoff.close(false));
+        .forEach(OutboundHandoff::engineDone);
   }
 
   // For peers.
 
+  private void leaveDeparted() {
+    final PeerTable members = Objects.requireNonNull(peers);
+    List.copyOf(outbound.values()).forEach(handoff -> handoff.retain(members::contains));
+  }
+
   /** A peer says something of a hand-off. Any thread. */
-  public void told(final long peerNodeId, final long id, final byte[] body) {
-    agent.execute(() -> heard(peerNodeId, id, HandoffNote.read(body)));
+  public void told(
+      final long peerNodeId,
+      final long id,
+      final DirectBuffer buffer,
+      final int offset,
+      final int length) {
+    if (!inbox.take(length)) {
+      inbox.handled(length);
+      counters.dropped.increment();
+      return;
+    }
+    final byte[] body = new byte[length];
+    buffer.getBytes(offset, body);
+    agent.execute(
+        () -> {
+          inbox.handled(length);
+          heard(peerNodeId, id, HandoffNote.read(body));
+        });
   }
 
   private void heard(final long peerNodeId, final long id, final @Nullable HandoffNote note) {
@@ -248,11 +278,17 @@ public final class Handoffs {
   private void offered(final long peerNodeId, final long id, final HandoffNote.Offer part) {
     final boolean isUsed = id == 0 || inbound.containsKey(id) || pastInbound.containsKey(id);
     HandoffOffer offer = offers.get(id);
-    if (offer == null && part.first() == 0 && !isUsed && mayReceive()) {
+    if (offer == null && part.first() == 0 && !isUsed && mayReceive(peerNodeId, part)) {
       offer = HandoffOffer.begin(peerNodeId, part, clock.nanoTime());
       offers.put(id, offer);
     }
-    if (offer == null || !offer.add(peerNodeId, part)) {
+    if (offer == null) {
+      decline(peerNodeId, id, part);
+    } else if (!offer.add(peerNodeId, part)) {
+      if (offer.senderNodeId() == peerNodeId) {
+        offers.remove(id); // a part of it was lost
+        leave(peerNodeId, id);
+      }
       decline(peerNodeId, id, part);
     } else if (offer.isWhole()) {
       offers.remove(id);
@@ -260,8 +296,11 @@ public final class Handoffs {
     }
   }
 
-  private boolean mayReceive() {
-    return inbound.size() + offers.size() < OPEN_MAX;
+  /** Only members hand off, and only chunks of namespaces that an engine here has registered. */
+  private boolean mayReceive(final long peerNodeId, final HandoffNote.Offer head) {
+    return inbound.size() + offers.size() < OPEN_MAX
+        && Objects.requireNonNull(peers).contains(peerNodeId)
+        && store.findSpaceId(head.fingerprint()) > 0;
   }
 
   /** Said once per offer, at its first part. */
@@ -273,14 +312,7 @@ public final class Handoffs {
   }
 
   private void begin(final long id, final HandoffOffer offer) {
-    final int spaceId;
-    try {
-      spaceId = store.spaceId(offer.head().fingerprint());
-    } catch (final StoreException e) {
-      LOG.warn("hand-off declined - handoff={} cause={}", Long.toHexString(id), e.getMessage());
-      decline(offer.senderNodeId(), id, offer.head());
-      return;
-    }
+    final int spaceId = store.findSpaceId(offer.head().fingerprint());
     counters.offered++;
     final InboundHandoff handoff =
         new InboundHandoff(this, id, offer.senderNodeId(), offer, spaceId);
@@ -313,7 +345,7 @@ public final class Handoffs {
       return 0;
     }
     for (final OutboundHandoff handoff : List.copyOf(outbound.values())) {
-      if (handoff.deadlineNs() - nowNs <= 0) {
+      if (!handoff.isExpired() && handoff.deadlineNs() - nowNs <= 0) {
         handoff.expire();
       }
     }
@@ -331,6 +363,10 @@ public final class Handoffs {
               final boolean isOver = entry.getValue().isEnded();
               if (isOver) {
                 pastInbound.put(entry.getKey(), Past.AWAITED);
+                final HandoffOffer partial = offers.remove(entry.getKey());
+                if (partial != null) {
+                  leave(partial.senderNodeId(), entry.getKey());
+                }
               }
               return isOver;
             });
@@ -341,7 +377,9 @@ public final class Handoffs {
   public long untilDeadlineNs(final long nowNs) {
     long nearest = Long.MAX_VALUE;
     for (final OutboundHandoff handoff : outbound.values()) {
-      nearest = Math.min(nearest, handoff.deadlineNs() - nowNs);
+      if (!handoff.isExpired()) {
+        nearest = Math.min(nearest, handoff.deadlineNs() - nowNs);
+      }
     }
     for (final InboundHandoff handoff : inbound.values()) {
       nearest = Math.min(nearest, handoff.deadlineNs() - nowNs);

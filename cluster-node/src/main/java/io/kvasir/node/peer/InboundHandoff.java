@@ -209,9 +209,12 @@ final class InboundHandoff {
   }
 
   /** The chunk is on its way and the operation will hear of it; false if it is not. */
-  boolean follow(final int index, final ChunkKey key) {
+  boolean follow(final int index, final ChunkKey key, final Space space) {
     final Chunk chunk = byKey.get(key);
-    if (chunk == null || chunk.state != State.ARRIVING) {
+    if (chunk == null
+        || chunk.state != State.ARRIVING
+        || slices.chunkBytes() != space.chunkBytes()
+        || epoch != space.epoch()) {
       return false;
     }
     chunk.awaitedAs = index;

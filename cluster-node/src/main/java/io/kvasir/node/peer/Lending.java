@@ -5,10 +5,8 @@ import io.kvasir.node.peer.NeighbourMessage.Borrow;
 import io.kvasir.node.peer.NeighbourMessage.Done;
 import io.kvasir.node.peer.NeighbourMessage.Lent;
 import io.kvasir.node.peer.NeighbourMessage.Offer;
-import io.kvasir.node.peer.NeighbourMessage.Place;
 import io.kvasir.node.peer.NeighbourMessage.Proof;
 import io.kvasir.node.peer.NeighbourMessage.Proven;
-import io.kvasir.node.peer.NeighbourMessage.Refusal;
 import io.kvasir.node.peer.NeighbourMessage.Refused;
 import io.kvasir.node.store.SlabShare;
 import io.kvasir.node.store.Store;
@@ -39,6 +37,7 @@ final class Lending {
   record Office(Store store, ServeCoordinator serves, BitSet cells) {}
 
   private final long peerNodeId;
+  private final int bytesMax;
   private final Office office;
   private final Consumer<NeighbourMessage> send;
   private final Long2ObjectHashMap<Loan> loans = new Long2ObjectHashMap<>();
@@ -48,8 +47,16 @@ final class Lending {
   private long proof;
   private boolean isProven;
 
-  Lending(final long peerNodeId, final Office office, final Consumer<NeighbourMessage> send) {
+  /**
+   * @param bytesMax of a remark of this node
+   */
+  Lending(
+      final long peerNodeId,
+      final int bytesMax,
+      final Office office,
+      final Consumer<NeighbourMessage> send) {
     this.peerNodeId = peerNodeId;
+    this.bytesMax = bytesMax;
     this.office = office;
     this.send = send;
   }
@@ -62,7 +69,11 @@ final class Lending {
   void asked(final Ask ask, final long newProof) {
     end();
     final int free = office.cells.nextClearBit(0);
-    if (free >= SlabShare.CELLS || !office.store.share().isBeside(ask.bootId(), ask.uid())) {
+    final SlabShare own = office.store.share();
+    if (free >= SlabShare.CELLS
+        || own.uid() != ask.uid()
+        || !own.hostProof(ask.nonce(), peerNodeId).equals(ask.hostProof())
+        || !NeighbourMessage.canOffer(own)) {
       return;
     }
     office.cells.set(free);
@@ -70,7 +81,7 @@ final class Lending {
     nonce = ask.nonce();
     proof = newProof;
     office.store.cell(cell, nonce, proof);
-    send.accept(new Offer(nonce, cell, office.store.share()));
+    send.accept(new Offer(nonce, cell, own));
   }
 
   /** The neighbour says what it sees; false if that is wrong. */
@@ -122,18 +133,27 @@ final class Lending {
   int flush() {
     final int work = answered.size();
     for (final Loan loan : answered) {
-      final List<Place> places = loan.takePlaces();
-      if (!places.isEmpty()) {
-        send.accept(new Lent(loan.id(), places));
-      }
-      final List<Refusal> refusals = loan.takeRefusals();
-      if (!refusals.isEmpty()) {
-        send.accept(new Refused(loan.id(), refusals));
-      }
+      inParts(
+          loan.takePlaces(),
+          NeighbourMessage.PLACE_BYTES,
+          places -> send.accept(new Lent(loan.id(), places)));
+      inParts(
+          loan.takeRefusals(),
+          NeighbourMessage.REFUSAL_BYTES,
+          refusals -> send.accept(new Refused(loan.id(), refusals)));
       forgetIfOver(loan);
     }
     answered.clear();
     return work;
+  }
+
+  /** The neighbour's remarks, and so what it asks for at once, may be longer than this node's. */
+  private <T> void inParts(
+      final List<T> all, final int entryBytes, final Consumer<List<T>> sendPart) {
+    final int max = (bytesMax - NeighbourMessage.ANSWER_BYTES) / entryBytes;
+    for (int from = 0; from < all.size(); from += max) {
+      sendPart.accept(all.subList(from, Math.min(all.size(), from + max)));
+    }
   }
 
   private void forgetIfOver(final Loan loan) {

@@ -30,8 +30,14 @@ sealed interface NeighbourMessage {
 
   int PATH_BYTES_MAX = 1_024;
 
-  /** Shows me your slab, with this nonce in its header. */
-  record Ask(long nonce, int uid, UUID bootId) implements NeighbourMessage {}
+  /** Bytes of {@link Lent} and {@link Refused} beside their chunks, and of each chunk. */
+  int ANSWER_BYTES = 1 + 8;
+
+  int PLACE_BYTES = 2 + 8 + 8 + 4;
+  int REFUSAL_BYTES = 2 + 1 + 8;
+
+  /** Shows me your slab, with this nonce in its header; {@link SlabShare#hostProof} says where. */
+  record Ask(long nonce, int uid, UUID hostProof) implements NeighbourMessage {}
 
   /** There it is. */
   record Offer(long nonce, int cell, SlabShare share) implements NeighbourMessage {}
@@ -67,6 +73,11 @@ sealed interface NeighbourMessage {
   /** A chunk that was lent. */
   record Done(long id, int chunk) {}
 
+  /** Whether an {@link Offer} has room for where the slab is. */
+  static boolean canOffer(final SlabShare share) {
+    return share.directory().toString().getBytes(StandardCharsets.UTF_8).length <= PATH_BYTES_MAX;
+  }
+
   /** The message as a remark. */
   default byte[] encode() {
     return switch (this) {
@@ -74,8 +85,8 @@ sealed interface NeighbourMessage {
           begin(1, 8 + 4 + 16)
               .putLong(ask.nonce)
               .putInt(ask.uid)
-              .putLong(ask.bootId.getMostSignificantBits())
-              .putLong(ask.bootId.getLeastSignificantBits())
+              .putLong(ask.hostProof.getMostSignificantBits())
+              .putLong(ask.hostProof.getLeastSignificantBits())
               .array();
       case Offer offer -> encode(offer);
       case Proof proof -> begin(3, 8 + 8).putLong(proof.nonce).putLong(proof.proof).array();
@@ -90,7 +101,7 @@ sealed interface NeighbourMessage {
               NeighbourMessage::put);
       case Lent lent ->
           list(
-              begin(6, 8 + 22 * lent.places.size()).putLong(lent.id),
+              begin(6, ANSWER_BYTES - 1 + PLACE_BYTES * lent.places.size()).putLong(lent.id),
               lent.places,
               (to, place) ->
                   to.putShort((short) place.chunk)
@@ -99,7 +110,8 @@ sealed interface NeighbourMessage {
                       .putInt(place.crc32c));
       case Refused refused ->
           list(
-              begin(7, 8 + 11 * refused.refusals.size()).putLong(refused.id),
+              begin(7, ANSWER_BYTES - 1 + REFUSAL_BYTES * refused.refusals.size())
+                  .putLong(refused.id),
               refused.refusals,
               (to, refusal) ->
                   to.putShort((short) refusal.chunk)

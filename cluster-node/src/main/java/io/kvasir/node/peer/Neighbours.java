@@ -14,8 +14,11 @@ import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.random.RandomGenerator;
+import org.agrona.DirectBuffer;
 import org.agrona.collections.Long2ObjectHashMap;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +36,8 @@ public final class Neighbours implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Neighbours.class);
   private static final long RETRY_NS = 1_000_000;
 
+  private final long selfNodeId;
+
   private final boolean isEnabled;
   private final Store store;
   private final PeerCounters counters;
@@ -42,6 +47,7 @@ public final class Neighbours implements AutoCloseable {
   private final Lending.Office lendingOffice;
   private final RandomGenerator random = new SecureRandom();
   private final Long2ObjectHashMap<Neighbour> neighbours = new Long2ObjectHashMap<>();
+  private final Map<Long, RemarkInbox> inboxes = new ConcurrentHashMap<>();
   private final ArrayDeque<Unsent> unsent = new ArrayDeque<>();
   private @Nullable Transport transport;
   private Borrowing.@Nullable Outcome outcome;
@@ -54,16 +60,19 @@ public final class Neighbours implements AutoCloseable {
   private record Neighbour(Lending lending, Borrowing borrowing) {}
 
   /**
+   * @param selfNodeId said in proofs
    * @param isEnabled false: no other node is told or asked anything
    * @param agent runs tasks on the node agent
    */
   public Neighbours(
+      final long selfNodeId,
       final boolean isEnabled,
       final Store store,
       final ServeCoordinator serves,
       final PeerCounters counters,
       final Executor agent,
       final NanoClock clock) {
+    this.selfNodeId = selfNodeId;
     this.isEnabled = isEnabled;
     this.store = store;
     this.counters = counters;
@@ -88,20 +97,36 @@ public final class Neighbours implements AutoCloseable {
   /** A session with the node is open. */
   void opened(final long peerNodeId) {
     if (isEnabled) {
+      inboxes.put(peerNodeId, new RemarkInbox());
       agent.execute(() -> begin(peerNodeId));
     }
   }
 
-  /** The node sent a remark. */
-  void remarked(final long peerNodeId, final byte[] body) {
-    if (isEnabled) {
-      agent.execute(() -> heard(peerNodeId, body));
+  /** The node sent a remark; one that sends faster than the agent can work is refused. */
+  void remarked(
+      final long peerNodeId, final DirectBuffer buffer, final int offset, final int length) {
+    final RemarkInbox inbox = inboxes.get(peerNodeId);
+    if (inbox == null || inbox.isRefused()) {
+      return;
     }
+    if (!inbox.take(length)) {
+      inbox.refuse();
+      agent.execute(() -> refuse(peerNodeId, "more remarks than can be handled"));
+      return;
+    }
+    final byte[] body = new byte[length];
+    buffer.getBytes(offset, body);
+    agent.execute(
+        () -> {
+          inbox.handled(length);
+          heard(peerNodeId, body);
+        });
   }
 
   /** The session with the node is over. */
   void closed(final long peerNodeId) {
     if (isEnabled) {
+      inboxes.remove(peerNodeId);
       agent.execute(() -> end(peerNodeId));
     }
   }
@@ -115,11 +140,15 @@ public final class Neighbours implements AutoCloseable {
       throw new IllegalStateException("the agent runs before all is connected");
     }
     final Borrowing.Office office =
-        new Borrowing.Office(store, workers, counters, clock, link.noteBytesMax());
+        new Borrowing.Office(selfNodeId, store, workers, counters, clock, link.noteBytesMax());
     end(peerNodeId);
     final Neighbour neighbour =
         new Neighbour(
-            new Lending(peerNodeId, lendingOffice, message -> send(peerNodeId, message)),
+            new Lending(
+                peerNodeId,
+                link.noteBytesMax(),
+                lendingOffice,
+                message -> send(peerNodeId, message)),
             new Borrowing(
                 peerNodeId, newNonce(), office, borrower, message -> send(peerNodeId, message)));
     neighbours.put(peerNodeId, neighbour);
@@ -136,18 +165,29 @@ public final class Neighbours implements AutoCloseable {
     if (neighbour == null) {
       return; // refused before
     }
-    boolean isGood;
+    final NeighbourMessage message;
     try {
-      isGood = heard(neighbour, NeighbourMessage.decode(body));
+      message = NeighbourMessage.decode(body);
     } catch (final IllegalArgumentException e) {
-      isGood = false;
+      refuse(peerNodeId, String.valueOf(e.getMessage()));
+      return;
     }
-    if (!isGood) {
+    if (!heard(neighbour, message)) {
+      refuse(peerNodeId, "wrong proof, or not to be asked so");
+    }
+  }
+
+  private void refuse(final long peerNodeId, final String reason) {
+    final RemarkInbox inbox = inboxes.get(peerNodeId);
+    if (inbox != null) {
+      inbox.refuse();
+    }
+    if (neighbours.containsKey(peerNodeId)) {
       counters.neighbourRefused();
       LOG.warn(
-          "KVA-0482 node of this host refused, chunks go over the network - peer={}"
-              + " reason=\"wrong proof or message\"",
-          Long.toHexString(peerNodeId));
+          "KVA-0482 node of this host refused, chunks go over the network - peer={} reason=\"{}\"",
+          Long.toHexString(peerNodeId),
+          reason);
       end(peerNodeId);
     }
   }

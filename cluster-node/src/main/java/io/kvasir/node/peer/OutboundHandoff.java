@@ -11,6 +11,7 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongPredicate;
 import org.agrona.collections.Int2IntHashMap;
 import org.agrona.collections.LongHashSet;
 import org.jspecify.annotations.Nullable;
@@ -21,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  * first slice is committed, then to the hand-off, because the lane reads from it. Node agent only.
  *
  * <pre>
- *   OPEN --checksum of the last slice--&gt; COMMITTED, pinned until the hand-off ends
- *     \--ended before that, directory full--&gt; LOST, its slot quarantined when the lane has left it
+ *   OPEN --checksum of the last slice--&gt; COMMITTED, pinned until the receivers have it
+ *     \--ended before that, directory full--&gt; LOST, its slot kept until the engine says that it
+ *         writes no more, or is gone, and the lane has left it; then quarantined
  * </pre>
  */
 public final class OutboundHandoff {
@@ -59,6 +61,9 @@ public final class OutboundHandoff {
     private int slot = NONE;
     private long version;
 
+    /** It was here before; nothing of it goes out before all of it proved right once more. */
+    private boolean isUnproven;
+
     /** Checksums under way and slices the lane may be reading. */
     private int holds;
 
@@ -81,6 +86,7 @@ public final class OutboundHandoff {
   private final Int2IntHashMap bySlot = new Int2IntHashMap(NONE);
   private final Map<Integer, List<Wanted>> wanted = new HashMap<>();
   private boolean isClosing;
+  private boolean isEngineDone;
   private boolean isCancelled;
   private boolean isExpired;
   private boolean isSending;
@@ -143,6 +149,7 @@ public final class OutboundHandoff {
     final Chunk chunk = chunks[number];
     if (chunk.state != State.OPEN
         || chunk.slot != NONE
+        || store.epoch(slot) != run.space().epoch()
         || !store.handOver(engine, handoffs.owner(), slot)) {
       return false;
     }
@@ -209,6 +216,7 @@ public final class OutboundHandoff {
       return;
     }
     chunk.state = State.COMMITTED;
+    chunk.isUnproven = true;
     chunk.slot = slot;
     chunk.version = store.version(slot);
     for (int slice = 0; slice < slices.perChunk(); slice++) {
@@ -246,12 +254,12 @@ public final class OutboundHandoff {
     if (isLast) {
       commit(chunk);
     }
+    if (chunk.isUnproven) {
+      prove(chunk);
+    }
     final boolean isUsable = chunk.state != State.LOST;
-    if (isUsable) {
-      final List<Wanted> waiting = wanted.remove(number * slices.perChunk() + slice);
-      if (waiting != null) {
-        waiting.forEach(each -> give(chunk, slice, each.request(), each.index()));
-      }
+    if (isUsable && !chunk.isUnproven) {
+      giveWanted(chunk, slice);
     }
     if (listener != null) {
       if (isUsable) {
@@ -264,6 +272,32 @@ public final class OutboundHandoff {
     release(chunk);
   }
 
+  /** The checksum of its commit has the last word: slices have none of their own from then. */
+  private void prove(final Chunk chunk) {
+    if (chunk.known.cardinality() < slices.perChunk()) {
+      return;
+    }
+    chunk.isUnproven = false;
+    if (slices.combine(chunk.crcs) == store.crc32c(chunk.slot)) {
+      for (int slice = 0; slice < slices.perChunk(); slice++) {
+        giveWanted(chunk, slice);
+      }
+      return;
+    }
+    store.unpin(handoffs.owner(), chunk.slot);
+    store.doubt(chunk.slot);
+    chunk.slot = NONE;
+    chunk.state = State.OPEN;
+    lose(chunk);
+  }
+
+  private void giveWanted(final Chunk chunk, final int slice) {
+    final List<Wanted> waiting = wanted.remove(chunk.number * slices.perChunk() + slice);
+    if (waiting != null) {
+      waiting.forEach(each -> give(chunk, slice, each.request(), each.index()));
+    }
+  }
+
   /** All slices are there: the chunk is one of this node from now on. */
   private void commit(final Chunk chunk) {
     final StoreEvents.Waiter waiter =
@@ -274,6 +308,7 @@ public final class OutboundHandoff {
             bySlot.remove(slot);
             // Before anything can evict it; the reservation has just left room in the share.
             handoffs.pin(slot, _ -> {});
+            settle(chunk);
           }
 
           @Override
@@ -299,14 +334,29 @@ public final class OutboundHandoff {
     final Chunk chunk = chunks[number / slices.perChunk()];
     if (chunk.state == State.LOST || isCancelled || !isReceiver(request.peerNodeId())) {
       request.refused(index, refusal());
-    } else if (chunk.known.get(slice)) {
+    } else if (chunk.known.get(slice) && !chunk.isUnproven) {
       give(chunk, slice, request, index);
     } else if (isClosing && !chunk.begun.get(slice)) {
       request.refused(index, refusal());
     } else {
-      wanted.computeIfAbsent(number, _ -> new ArrayList<>(1)).add(new Wanted(request, index));
+      want(number, new Wanted(request, index));
     }
     return true;
+  }
+
+  /** Who asks again has given the older request up. */
+  private void want(final int number, final Wanted asked) {
+    final List<Wanted> waiting = wanted.computeIfAbsent(number, _ -> new ArrayList<>(1));
+    final long peerNodeId = asked.request().peerNodeId();
+    waiting.removeIf(
+        older -> {
+          final boolean isOfPeer = older.request().peerNodeId() == peerNodeId;
+          if (isOfPeer) {
+            older.request().refused(older.index(), PullFailure.CANCELLED);
+          }
+          return isOfPeer;
+        });
+    waiting.add(asked);
   }
 
   private PullFailure refusal() {
@@ -343,7 +393,19 @@ public final class OutboundHandoff {
   /** A receiver waits no longer. */
   void left(final long nodeId) {
     receivers.remove(nodeId);
-    handoffs.retireIfDone(this);
+    settle();
+  }
+
+  /** Receivers that are no members any more wait no longer. */
+  void retain(final LongPredicate isMember) {
+    receivers.removeIfLong(nodeId -> !isMember.test(nodeId));
+    settle();
+  }
+
+  /** The engine writes into slots of this hand-off no more: it said so, or is gone. */
+  void engineDone() {
+    isEngineDone = true;
+    close(false);
   }
 
   /** No more slices will be committed; with {@code cancel} none go out any more either. */
@@ -360,7 +422,7 @@ public final class OutboundHandoff {
       wanted.values().forEach(this::refuse);
       wanted.clear();
     }
-    handoffs.retireIfDone(this);
+    settle();
   }
 
   /** The deadline passed. */
@@ -370,11 +432,16 @@ public final class OutboundHandoff {
     close(false);
   }
 
+  boolean isExpired() {
+    return isExpired;
+  }
+
   /** Whether nothing happens any more. */
   boolean isDone() {
     return holds == 0
         && receivers.isEmpty()
-        && (isClosing || Arrays.stream(chunks).allMatch(c -> c.state == State.COMMITTED));
+        && (isClosing || Arrays.stream(chunks).allMatch(c -> c.state == State.COMMITTED))
+        && Arrays.stream(chunks).noneMatch(c -> c.state == State.LOST && c.slot != NONE);
   }
 
   /** Gives up the pins. */
@@ -383,8 +450,9 @@ public final class OutboundHandoff {
     wanted.values().forEach(this::refuse);
     wanted.clear();
     for (final Chunk chunk : chunks) {
-      if (chunk.state == State.COMMITTED) {
+      if (chunk.state == State.COMMITTED && chunk.slot != NONE) {
         store.unpin(handoffs.owner(), chunk.slot);
+        chunk.slot = NONE;
       }
     }
   }
@@ -404,7 +472,7 @@ public final class OutboundHandoff {
         refuse(waiting);
       }
     }
-    dropIfFree(chunk);
+    settle(chunk);
   }
 
   private void hold(final Chunk chunk) {
@@ -415,15 +483,26 @@ public final class OutboundHandoff {
   private void release(final Chunk chunk) {
     chunk.holds--;
     holds--;
-    dropIfFree(chunk);
+    settle(chunk);
     handoffs.retireIfDone(this);
   }
 
-  /** The engine may still be writing into the slot of a lost chunk. */
-  private void dropIfFree(final Chunk chunk) {
-    if (chunk.state == State.LOST && chunk.holds == 0 && chunk.slot != NONE) {
+  private void settle() {
+    Arrays.stream(chunks).forEach(this::settle);
+    handoffs.retireIfDone(this);
+  }
+
+  /** Gives a slot up that nobody reads any more, or writes. */
+  private void settle(final Chunk chunk) {
+    if (chunk.holds > 0 || chunk.slot == NONE) {
+      return;
+    }
+    if (chunk.state == State.LOST && isEngineDone) {
       bySlot.remove(chunk.slot);
       store.quarantine(handoffs.owner(), chunk.slot);
+      chunk.slot = NONE;
+    } else if (chunk.state == State.COMMITTED && isClosing && receivers.isEmpty()) {
+      store.unpin(handoffs.owner(), chunk.slot);
       chunk.slot = NONE;
     }
   }

@@ -44,7 +44,7 @@ public final class PeerMessages implements Questions {
   @Override
   public void remarked(
       final long peerNodeId, final DirectBuffer buffer, final int offset, final int length) {
-    neighbours.remarked(peerNodeId, copy(buffer, offset, length));
+    neighbours.remarked(peerNodeId, buffer, offset, length);
   }
 
   @Override
@@ -59,12 +59,6 @@ public final class PeerMessages implements Questions {
       final DirectBuffer buffer,
       final int offset,
       final int length) {
-    handoffs.told(peerNodeId, handoffId, copy(buffer, offset, length));
-  }
-
-  private static byte[] copy(final DirectBuffer buffer, final int offset, final int length) {
-    final byte[] bytes = new byte[length];
-    buffer.getBytes(offset, bytes);
-    return bytes;
+    handoffs.told(peerNodeId, handoffId, buffer, offset, length);
   }
 }

@@ -1,6 +1,7 @@
 package io.kvasir.node.peer;
 
 import io.kvasir.node.index.ClusterMember;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.agrona.collections.Long2LongHashMap;
@@ -17,11 +18,11 @@ public final class PeerTable {
   private final Long2ObjectHashMap<ClusterMember> members = new Long2ObjectHashMap<>();
   private final Long2LongHashMap avoidUntilNs = new Long2LongHashMap(0);
   private List<ClusterMember> all = List.of();
-  private Runnable onChange = () -> {};
+  private final List<Runnable> listeners = new ArrayList<>();
 
   /** Told after every change of members. */
   void onChange(final Runnable listener) {
-    onChange = listener;
+    listeners.add(listener);
   }
 
   /** Replaces the members. */
@@ -34,7 +35,7 @@ public final class PeerTable {
       }
     }
     avoidUntilNs.keySet().removeIfLong(nodeId -> !members.containsKey(nodeId));
-    onChange.run();
+    listeners.forEach(Runnable::run);
   }
 
   /** Is it another member of the cluster now? */

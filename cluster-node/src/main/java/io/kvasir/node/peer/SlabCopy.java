@@ -43,7 +43,12 @@ final class SlabCopy implements Runnable {
 
   @Override
   public void run() {
-    failure = copy();
+    try {
+      failure = copy();
+    } catch (final InternalError e) {
+      // Someone cut the owner's files; the JVM may say so later than at the read.
+      failure = PullFailure.UNREACHABLE;
+    }
   }
 
   private @Nullable PullFailure copy() {
@@ -60,12 +65,7 @@ final class SlabCopy implements Runnable {
     if (!source.isValid()) {
       return PullFailure.UNREACHABLE;
     }
-    final int crc32c;
-    try {
-      crc32c = source.copy(place.slabOffset(), lengthBytes, target);
-    } catch (final InternalError e) {
-      return PullFailure.UNREACHABLE; // someone cut the owner's file
-    }
+    final int crc32c = source.copy(place.slabOffset(), lengthBytes, target);
     // An owner that was restarted or took the pin back may have put other bytes there meanwhile.
     if (!source.isValid()) {
       return PullFailure.UNREACHABLE;

@@ -63,7 +63,7 @@ public final class ForeignSlab implements AutoCloseable {
       if (!isValid()) {
         throw new IOException("the nonce is not in the cell");
       }
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | InternalError e) {
       arena.close();
       throw e;
     }

@@ -34,6 +34,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
@@ -63,7 +64,9 @@ class SameHostStrangerTest {
 
   @BeforeEach
   void openASession() throws Exception {
-    cluster = LocalCluster.builder().nodes(1).sameHost().shortLived().start();
+    // Its remarks are shorter than the stranger's, whose MTU is that of loopback.
+    cluster =
+        LocalCluster.builder().nodes(1).sameHost().shortLived().set("transport.mtu=1408").start();
     ownerId = Long.parseUnsignedLong(cluster.node(0).info().nodeId(), 16);
     stranger =
         Transport.start(
@@ -122,7 +125,9 @@ class SameHostStrangerTest {
   void shouldOfferNothingToAnotherHostOrUser() throws Exception {
     final SlabShare share = ask().share();
     say(new Ask(NONCE, share.uid(), new UUID(1, 2)));
-    say(new Ask(NONCE, share.uid() + 1, share.bootId()));
+    say(new Ask(NONCE, share.uid() + 1, share.hostProof(NONCE, NODE_ID)));
+    say(new Ask(NONCE, share.uid(), share.hostProof(NONCE, NODE_ID + 1))); // another's, repeated
+    say(new Ask(NONCE, share.uid(), share.bootId()));
     assertPulls();
     assertEquals(List.of(), List.copyOf(heard));
   }
@@ -179,6 +184,35 @@ class SameHostStrangerTest {
     awaitPinned(0);
   }
 
+  @Test
+  void shouldAnswerInPartsWhenAskedForMoreThanOneRemarkHolds() throws Exception {
+    prove();
+    final int wanted = 140;
+    say(
+        new Borrow(
+            6,
+            0,
+            0,
+            Collections.nCopies(wanted, new Wanted(new ChunkKey(1, 2, 3, 4), 1, 0, CHUNK_BYTES))));
+    say(
+        new Borrow(
+            7,
+            0,
+            0,
+            Collections.nCopies(wanted, new Wanted(key, Groups.groupId(key), 0, CHUNK_BYTES))));
+    int refused = 0;
+    int lent = 0;
+    while (refused < wanted || lent < wanted) {
+      switch (next()) {
+        case Refused some -> refused += some.refusals().size();
+        case Lent some -> lent += some.places().size();
+        default -> throw new AssertionError("neither lent nor refused");
+      }
+    }
+    assertEquals(wanted, refused);
+    assertEquals(wanted, lent);
+  }
+
   private Offer prove() throws Exception {
     final Offer offer = ask();
     say(new Proof(NONCE, proofOf(offer)));
@@ -190,7 +224,8 @@ class SameHostStrangerTest {
     final int uid = (int) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
     final UUID bootId =
         UUID.fromString(Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip());
-    say(new Ask(NONCE, uid, bootId));
+    final SlabShare self = new SlabShare(uid, bootId, 1, 1, 1, 1, Path.of("/elsewhere"));
+    say(new Ask(NONCE, uid, self.hostProof(NONCE, NODE_ID)));
     return (Offer) next();
   }
 
