@@ -4,6 +4,7 @@ import io.kvasir.placement.ChunkKey;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
@@ -135,16 +136,21 @@ public final class ClusterIndex implements AutoCloseable {
     return index;
   }
 
-  /** Two clusters never become one, so the first node of a cluster should know that it is that. */
+  /** The first node of a cluster should know that it is that. */
   private void warnIfAlone() {
-    final String own = IgniteSettings.endpoint(config.bindAddress(), config.discoveryPort());
-    if (members.size() == 1 && config.seeds().stream().anyMatch(seed -> !seed.equals(own))) {
+    if (members.size() == 1 && !otherSeeds().isEmpty()) {
       LOG.warn(
           "KVA-0315 no seed answers, beginning a cluster - node={} seeds={}; if there is one"
-              + " already, mend cluster.seeds or the network and start this node again",
+              + " already, mend cluster.seeds or the network: this node joins it when a seed"
+              + " listens",
           config.nodeName(),
           config.seeds());
     }
+  }
+
+  private List<String> otherSeeds() {
+    final String own = IgniteSettings.endpoint(config.bindAddress(), config.discoveryPort());
+    return config.seeds().stream().filter(seed -> !seed.equals(own)).toList();
   }
 
   /**
@@ -417,13 +423,16 @@ public final class ClusterIndex implements AutoCloseable {
   }
 
   private void keepJoined() {
+    final SeedWatch seeds = new SeedWatch(otherSeeds(), new SplittableRandom());
     while (!closed) {
       try {
         // The state is also looked at every second: Ignite may have stopped before its listener was
         // in place.
         if (lifeEnded.tryAcquire(1, TimeUnit.SECONDS)
             || Ignition.state(IgniteSettings.instanceName(config)) != IgniteState.STARTED) {
-          rejoin();
+          rejoin("the embedded Ignite stopped");
+        } else if (seeds.shouldJoinAgain(members.size(), System.nanoTime())) {
+          rejoin("alone, but a seed listens");
         }
       } catch (final InterruptedException _) {
         return;
@@ -431,10 +440,11 @@ public final class ClusterIndex implements AutoCloseable {
     }
   }
 
-  private void rejoin() throws InterruptedException {
+  private void rejoin(final String cause) throws InterruptedException {
     LOG.warn(
-        "KVA-0308 cut off from the cluster - node={} cause=the embedded Ignite stopped; rejoining",
-        config.nodeName());
+        "KVA-0308 cut off from the cluster - node={} cause=\"{}\"; rejoining",
+        config.nodeName(),
+        cause);
     final IgniteLife last = life;
     life = null;
     refreshMembers();

@@ -80,6 +80,24 @@ class ClusterIndexTest {
   }
 
   @Test
+  void shouldBecomeOneClusterWhenTheSeedCameLate(@TempDir final Path folder) throws Exception {
+    final int port = IndexCluster.freePort();
+    final List<String> seeds = List.of("127.0.0.1:" + port);
+    try (IndexCluster.Node early =
+        new IndexCluster.Node().join(IndexCluster.config(folder, 21, "a", 0, seeds))) {
+      assertEquals(1, early.index().members().size());
+      try (IndexCluster.Node seed =
+          new IndexCluster.Node().join(IndexCluster.config(folder, 22, "a", port, List.of()))) {
+        assertEquals(1, seed.index().members().size(), "it knows of nobody");
+        IndexCluster.await(
+            "one cluster",
+            () -> early.index().members().size() == 2 && seed.index().members().size() == 2);
+        assertEquals(1, early.index().stats().rejoins());
+      }
+    }
+  }
+
+  @Test
   void shouldNoticeMembersOfTheSameNameWhenTheyCome() {
     final ClusterMember self = new ClusterMember(1, "cache", "host:1", "a", 1, true);
     final ClusterMember namesake = new ClusterMember(2, "cache", "host:2", "a", 1, false);
