@@ -4,6 +4,7 @@ import io.kvasir.connectors.protocol.EndReason;
 import io.kvasir.node.store.Owner;
 import io.kvasir.node.store.Store;
 import io.kvasir.node.store.StoreCodes;
+import io.kvasir.node.store.StoreException;
 import io.kvasir.placement.ChunkKey;
 import io.kvasir.transport.PullRequest;
 import io.kvasir.transport.ServeRequest;
@@ -278,7 +279,7 @@ public final class Handoffs {
   private void offered(final long peerNodeId, final long id, final HandoffNote.Offer part) {
     final boolean isUsed = id == 0 || inbound.containsKey(id) || pastInbound.containsKey(id);
     HandoffOffer offer = offers.get(id);
-    if (offer == null && part.first() == 0 && !isUsed && mayReceive(peerNodeId, part)) {
+    if (offer == null && part.first() == 0 && !isUsed && mayReceive(peerNodeId)) {
       offer = HandoffOffer.begin(peerNodeId, part, clock.nanoTime());
       offers.put(id, offer);
     }
@@ -296,11 +297,10 @@ public final class Handoffs {
     }
   }
 
-  /** Only members hand off, and only chunks of namespaces that an engine here has registered. */
-  private boolean mayReceive(final long peerNodeId, final HandoffNote.Offer head) {
+  /** Only members hand off. */
+  private boolean mayReceive(final long peerNodeId) {
     return inbound.size() + offers.size() < OPEN_MAX
-        && Objects.requireNonNull(peers).contains(peerNodeId)
-        && store.findSpaceId(head.fingerprint()) > 0;
+        && Objects.requireNonNull(peers).contains(peerNodeId);
   }
 
   /** Said once per offer, at its first part. */
@@ -312,7 +312,13 @@ public final class Handoffs {
   }
 
   private void begin(final long id, final HandoffOffer offer) {
-    final int spaceId = store.findSpaceId(offer.head().fingerprint());
+    final int spaceId;
+    try {
+      spaceId = store.spaceId(offer.head().fingerprint());
+    } catch (final StoreException _) {
+      decline(offer.senderNodeId(), id, offer.head()); // no room for another namespace
+      return;
+    }
     counters.offered++;
     final InboundHandoff handoff =
         new InboundHandoff(this, id, offer.senderNodeId(), offer, spaceId);

@@ -124,11 +124,6 @@ final class NamespaceTable {
     return id;
   }
 
-  /** The number of this fingerprint, or 0 if it has none. */
-  int find(Fingerprint fingerprint) {
-    return ids.getOrDefault(fingerprint, 0);
-  }
-
   private void save() throws IOException {
     ByteBuffer out =
         ByteBuffer.allocate(HEADER_BYTES + ids.size() * ENTRY_BYTES).order(ByteOrder.LITTLE_ENDIAN);

@@ -470,11 +470,6 @@ public final class Store implements AutoCloseable {
     return parts.namespaces().id(fingerprint);
   }
 
-  /** The number of a namespace that an engine has registered here, or 0. */
-  public int findSpaceId(Fingerprint fingerprint) {
-    return parts.namespaces().find(fingerprint);
-  }
-
   /** Visits every committed chunk. */
   public void forEachCommitted(SlotConsumer consumer) {
     for (int slot = 0; slot < table.slots(); slot++) {
