@@ -1,5 +1,7 @@
 package io.kvasir.node;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import io.kvasir.connectors.client.Acquisition;
 import io.kvasir.connectors.client.CommitResult;
 import io.kvasir.connectors.client.EngineIdentity;
@@ -33,6 +35,7 @@ public final class TestEngine implements AutoCloseable {
   public static final int CHUNK_TOKENS = 128;
   private static final int PARTIAL_RETRIES_MAX = 1_000;
   private static final Duration TIMEOUT = Duration.ofSeconds(20);
+  private static final Duration CONVERGENCE = Duration.ofMinutes(2);
 
   private final KvasirClient client;
   private final Space space;
@@ -164,6 +167,34 @@ public final class TestEngine implements AutoCloseable {
   /** Loads the leading chunks of a prompt and checks every byte of what came. */
   public Load load(final long prompt, final int chunks) {
     return take(prompt, acquire(prompt, chunks));
+  }
+
+  /**
+   * Loads until all of these chunks have come: a load ends where the index does not answer in time.
+   *
+   * @param wanted chunks to ask for, perhaps more than there are
+   * @return what the first load found in the slab, and all that came from other nodes
+   */
+  public Load loadAll(final long prompt, final int chunks, final int wanted) {
+    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
+    Load load = load(prompt, wanted);
+    final int local = load.local();
+    int peer = load.peer();
+    while (load.chunks() < chunks) {
+      assertTrue(System.nanoTime() - deadlineNs < 0, "not loaded in time: " + load);
+      load = load(prompt, wanted);
+      peer += load.peer();
+    }
+    return new Load(local, peer, load.reason());
+  }
+
+  /** Waits until the node knows where all of these chunks are. */
+  public void awaitFound(final long prompt, final int chunks) throws InterruptedException {
+    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
+    while (lookup(prompt, chunks).found() < chunks) {
+      assertTrue(System.nanoTime() - deadlineNs < 0, "not found in time");
+      Thread.sleep(10);
+    }
   }
 
   /** Waits for all chunks of an acquisition, checks every byte, and releases it. */

@@ -24,9 +24,8 @@ record HandoffOffer(
   }
 
   /** Adds the next part; false if it does not continue what is here. */
-  boolean add(final long from, final HandoffNote.Offer part) {
-    if (from != senderNodeId
-        || part.first() != keys.size()
+  boolean add(final HandoffNote.Offer part) {
+    if (part.first() != keys.size()
         || part.total() != head.total()
         || !part.fingerprint().equals(head.fingerprint())
         || !part.slices().equals(head.slices())) {

@@ -285,12 +285,12 @@ public final class Handoffs {
     }
     if (offer == null) {
       decline(peerNodeId, id, part);
-    } else if (!offer.add(peerNodeId, part)) {
-      if (offer.senderNodeId() == peerNodeId) {
-        offers.remove(id); // a part of it was lost
-        leave(peerNodeId, id);
-      }
+    } else if (offer.senderNodeId() != peerNodeId) {
       decline(peerNodeId, id, part);
+    } else if (!offer.add(part)) {
+      offers.remove(id); // a part of it was lost
+      counters.declined++;
+      leave(peerNodeId, id);
     } else if (offer.isWhole()) {
       offers.remove(id);
       begin(id, offer);

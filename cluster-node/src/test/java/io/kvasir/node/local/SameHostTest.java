@@ -8,11 +8,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.kvasir.connectors.protocol.EndReason;
 import io.kvasir.node.TestEngine;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
@@ -82,8 +79,9 @@ class SameHostTest {
       final long lent = peers(0, "bytesLent");
       final long sent = peers(0, "bytesSent");
       writer.store(1, CHUNKS, true);
-      awaitFound(reader, 1);
-      assertEquals(new TestEngine.Load(0, CHUNKS, EndReason.COMPLETE), loadAll(reader, 1));
+      reader.awaitFound(1, CHUNKS);
+      assertEquals(
+          new TestEngine.Load(0, CHUNKS, EndReason.COMPLETE), reader.loadAll(1, CHUNKS, CHUNKS));
       assertEquals(new TestEngine.Load(CHUNKS, 0, EndReason.COMPLETE), reader.load(1, CHUNKS));
       final long bytes = (long) CHUNKS * CHUNK_BYTES;
       assertEquals(bytes, peers(1, "bytesCopied") - copied);
@@ -100,11 +98,11 @@ class SameHostTest {
         TestEngine second = engine(1, "pass");
         TestEngine reader = engine(2, "pass")) {
       writer.store(1, CHUNKS, true);
-      awaitFound(second, 1);
-      assertEquals(CHUNKS, loadAll(second, 1).peer());
+      second.awaitFound(1, CHUNKS);
+      assertEquals(CHUNKS, second.loadAll(1, CHUNKS, CHUNKS).peer());
       awaitIndexed(1);
       cluster.node(0).kill();
-      assertEquals(CHUNKS, loadAll(reader, 1).peer());
+      assertEquals(CHUNKS, reader.loadAll(1, CHUNKS, CHUNKS).peer());
     }
     cluster.restart(0);
   }
@@ -120,7 +118,7 @@ class SameHostTest {
       try (TestEngine writer = engine(0, "mid");
           TestEngine reader = engine(1, "mid")) {
         writer.store(prompt, MANY_CHUNKS, true);
-        awaitFound(reader, prompt, MANY_CHUNKS);
+        reader.awaitFound(prompt, MANY_CHUNKS);
         final CompletableFuture<TestEngine.Load> load =
             CompletableFuture.supplyAsync(() -> reader.load(prompt, MANY_CHUNKS));
         final long afterNs = random.nextLong(TimeUnit.MILLISECONDS.toNanos(20));
@@ -143,7 +141,7 @@ class SameHostTest {
           "two slabs mapped");
       assertEquals(2, mappedTables(cluster.node(1).pid()));
       try (TestEngine reader = engine(1, "mid")) {
-        loadAll(reader, prompt);
+        reader.loadAll(prompt, CHUNKS, CHUNKS);
       }
     }
     assertTrue(openFiles(1) <= filesBefore + 8, "files " + filesBefore + " to " + openFiles(1));
@@ -158,9 +156,9 @@ class SameHostTest {
     cluster.restart(0);
     everyNodeReadsTheOthers();
     try (TestEngine reader = engine(1, "again")) {
-      awaitFound(reader, 1);
+      reader.awaitFound(1, CHUNKS);
       final long copied = peers(1, "bytesCopied");
-      assertEquals(CHUNKS, loadAll(reader, 1).peer());
+      assertEquals(CHUNKS, reader.loadAll(1, CHUNKS, CHUNKS).peer());
       assertEquals((long) CHUNKS * CHUNK_BYTES, peers(1, "bytesCopied") - copied);
     }
   }
@@ -170,7 +168,7 @@ class SameHostTest {
     try (TestEngine writer = engine(0, "paused");
         TestEngine reader = engine(1, "paused")) {
       writer.store(1, CHUNKS, true);
-      awaitFound(reader, 1);
+      reader.awaitFound(1, CHUNKS);
       final long pid = cluster.node(0).pid();
       signal("STOP", pid);
       try {
@@ -182,7 +180,7 @@ class SameHostTest {
       } finally {
         signal("CONT", pid);
       }
-      assertEquals(CHUNKS, loadAll(reader, 1).peer());
+      assertEquals(CHUNKS, reader.loadAll(1, CHUNKS, CHUNKS).peer());
     }
   }
 
@@ -192,8 +190,8 @@ class SameHostTest {
         TestEngine reader = engine(1, "damage")) {
       final long corrupt = stats(1).path("cache").path("corruptPulls").asLong();
       writer.store(1, CHUNKS, true);
-      awaitFound(reader, 1);
-      damage(Path.of(cluster.node(2).info().slabDir()));
+      reader.awaitFound(1, CHUNKS);
+      SlabDamage.flip(Path.of(cluster.node(2).info().slabDir()));
       final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
       do {
         assertTrue(System.nanoTime() - deadlineNs < 0, "nothing was copied");
@@ -203,24 +201,6 @@ class SameHostTest {
       // Every chunk of this node is damaged now: the next test shall not meet them.
       cluster.node(2).kill();
       cluster.restart(2);
-    }
-  }
-
-  /** Flips one byte in every 64 KiB of all segment files. */
-  private static void damage(final Path slabDir) throws IOException {
-    try (Stream<Path> files = Files.list(slabDir)) {
-      for (final Path file : files.filter(f -> f.toString().endsWith(".seg")).toList()) {
-        try (FileChannel channel =
-            FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-          final ByteBuffer one = ByteBuffer.allocate(1);
-          for (long offset = 12_345; offset < channel.size(); offset += 64 << 10) {
-            one.clear();
-            channel.read(one, offset);
-            one.put(0, (byte) (one.get(0) ^ 1)).flip();
-            channel.write(one, offset);
-          }
-        }
-      }
     }
   }
 
@@ -235,32 +215,6 @@ class SameHostTest {
   private static int openFiles(final int node) throws IOException {
     try (Stream<Path> files = Files.list(Path.of("/proc/" + cluster.node(node).pid() + "/fd"))) {
       return (int) files.count();
-    }
-  }
-
-  private static TestEngine.Load loadAll(final TestEngine engine, final long prompt) {
-    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
-    TestEngine.Load load = engine.load(prompt, CHUNKS);
-    final int local = load.local();
-    int peer = load.peer();
-    while (load.chunks() < CHUNKS) {
-      assertTrue(System.nanoTime() - deadlineNs < 0, "not loaded in time: " + load);
-      load = engine.load(prompt, CHUNKS);
-      peer += load.peer();
-    }
-    return new TestEngine.Load(local, peer, load.reason());
-  }
-
-  private static void awaitFound(final TestEngine engine, final long prompt) throws Exception {
-    awaitFound(engine, prompt, CHUNKS);
-  }
-
-  private static void awaitFound(final TestEngine engine, final long prompt, final int chunks)
-      throws Exception {
-    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
-    while (engine.lookup(prompt, chunks).found() < chunks) {
-      assertTrue(System.nanoTime() - deadlineNs < 0, "not found in time");
-      Thread.sleep(10);
     }
   }
 

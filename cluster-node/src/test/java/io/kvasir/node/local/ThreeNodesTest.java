@@ -9,11 +9,8 @@ import io.kvasir.connectors.client.LookupResult;
 import io.kvasir.connectors.protocol.EndReason;
 import io.kvasir.node.TestEngine;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -59,24 +56,24 @@ class ThreeNodesTest {
       final long corruptBefore = stats(1).path("cache").path("corruptions").asLong();
       final long pulledBefore = bytesPulled(1);
       writer.store(1, CHUNKS, true);
-      awaitFound(reader, 1);
+      reader.awaitFound(1, CHUNKS);
       final LookupResult found = reader.lookup(1, CHUNKS + 3);
       assertEquals(CHUNKS, found.found());
       assertEquals(0, found.local());
       assertEquals((long) CHUNKS * CHUNK_BYTES, found.peerBytes());
       assertEquals(
-          new TestEngine.Load(0, CHUNKS, EndReason.MISSING), loadAll(reader, 1, CHUNKS + 3));
+          new TestEngine.Load(0, CHUNKS, EndReason.MISSING), reader.loadAll(1, CHUNKS, CHUNKS + 3));
       assertEquals(new TestEngine.Load(CHUNKS, 0, EndReason.COMPLETE), reader.load(1, CHUNKS));
       // Nothing is to be pulled now; of the next prompt there is, from a peer that has delivered.
       assertEquals(0, reader.lookup(1, CHUNKS).estimateUs());
       writer.store(2, CHUNKS, true);
-      awaitFound(reader, 2);
+      reader.awaitFound(2, CHUNKS);
       assertTrue(reader.lookup(2, CHUNKS).estimateUs() > 0);
       // A local head, a remote tail.
       third.store(1, 4, true);
-      awaitFound(third, 1);
+      third.awaitFound(1, CHUNKS);
       assertEquals(
-          new TestEngine.Load(4, CHUNKS - 4, EndReason.COMPLETE), loadAll(third, 1, CHUNKS));
+          new TestEngine.Load(4, CHUNKS - 4, EndReason.COMPLETE), third.loadAll(1, CHUNKS, CHUNKS));
       assertEquals(corruptBefore, stats(1).path("cache").path("corruptions").asLong());
       assertEquals((long) CHUNKS * CHUNK_BYTES, bytesPulled(1) - pulledBefore);
     }
@@ -92,10 +89,10 @@ class ThreeNodesTest {
       for (int i = 0; i < prompts; i++) {
         final int prompt = i;
         writer.store(prompt, CHUNKS, true);
-        awaitFound(one, prompt);
+        one.awaitFound(prompt, CHUNKS);
         final CompletableFuture<TestEngine.Load> first =
-            CompletableFuture.supplyAsync(() -> loadAll(one, prompt, CHUNKS));
-        loadAll(other, prompt, CHUNKS);
+            CompletableFuture.supplyAsync(() -> one.loadAll(prompt, CHUNKS, CHUNKS));
+        other.loadAll(prompt, CHUNKS, CHUNKS);
         first.get(CONVERGENCE.toSeconds(), TimeUnit.SECONDS);
       }
     }
@@ -109,11 +106,11 @@ class ThreeNodesTest {
         TestEngine reader = engine(2, "kill")) {
       writer.store(1, CHUNKS, true);
       writer.store(2, CHUNKS, true);
-      awaitFound(second, 1);
-      assertEquals(CHUNKS, loadAll(second, 1, CHUNKS).peer());
+      second.awaitFound(1, CHUNKS);
+      assertEquals(CHUNKS, second.loadAll(1, CHUNKS, CHUNKS).peer());
       awaitIndexed(1);
-      awaitFound(reader, 1);
-      awaitFound(reader, 2);
+      reader.awaitFound(1, CHUNKS);
+      reader.awaitFound(2, CHUNKS);
       cluster.node(0).kill();
       for (final int prompt : new int[] {1, 2, 1}) {
         final long startNs = System.nanoTime();
@@ -122,19 +119,19 @@ class ThreeNodesTest {
         System.out.println("prompt " + prompt + " after the kill: " + load + ", ms=" + millis);
         assertTrue(prompt == 1 || load.chunks() == 0, load.toString());
       }
-      loadAll(reader, 1, CHUNKS);
+      reader.loadAll(1, CHUNKS, CHUNKS);
       // The others go on without it.
       reader.store(3, CHUNKS, true);
-      awaitFound(second, 3);
-      assertEquals(CHUNKS, loadAll(second, 3, CHUNKS).peer());
+      second.awaitFound(3, CHUNKS);
+      assertEquals(CHUNKS, second.loadAll(3, CHUNKS, CHUNKS).peer());
     }
     cluster.restart(0);
     cluster.awaitMembers(Duration.ofSeconds(60));
     try (TestEngine writer = engine(0, "kill");
         TestEngine reader = engine(2, "kill")) {
       assertEquals(CHUNKS, writer.load(2, CHUNKS).local());
-      awaitFound(reader, 2);
-      assertEquals(CHUNKS, loadAll(reader, 2, CHUNKS).peer());
+      reader.awaitFound(2, CHUNKS);
+      assertEquals(CHUNKS, reader.loadAll(2, CHUNKS, CHUNKS).peer());
     }
   }
 
@@ -147,7 +144,7 @@ class ThreeNodesTest {
     try (TestEngine writer = engine(2, "stopped");
         TestEngine reader = engine(0, "stopped")) {
       writer.store(1, CHUNKS, true);
-      awaitFound(reader, 1);
+      reader.awaitFound(1, CHUNKS);
     }
     final long pid = cluster.node(2).pid();
     signal("STOP", pid);
@@ -161,8 +158,8 @@ class ThreeNodesTest {
     try (TestEngine writer = engine(2, "stopped");
         TestEngine reader = engine(0, "stopped")) {
       assertEquals(CHUNKS, writer.load(1, CHUNKS).local());
-      awaitFound(reader, 1);
-      assertEquals(CHUNKS, loadAll(reader, 1, CHUNKS).peer());
+      reader.awaitFound(1, CHUNKS);
+      assertEquals(CHUNKS, reader.loadAll(1, CHUNKS, CHUNKS).peer());
     }
     assertTrue(cluster.node(2).isAlive());
   }
@@ -184,7 +181,7 @@ class ThreeNodesTest {
     try (TestEngine writer = engine(0, "lost");
         TestEngine reader = engine(1, "lost")) {
       writer.store(1, CHUNKS, true);
-      awaitFound(reader, 1);
+      reader.awaitFound(1, CHUNKS);
     }
     // Its slab is gone; its entries stay in the index and name a node that is there.
     cluster.node(0).kill();
@@ -206,8 +203,8 @@ class ThreeNodesTest {
         TestEngine reader = engine(1, "damage")) {
       final long corruptBefore = stats(1).path("cache").path("corruptPulls").asLong();
       writer.store(1, CHUNKS, true);
-      awaitFound(reader, 1);
-      damage(Path.of(cluster.node(0).info().slabDir()));
+      reader.awaitFound(1, CHUNKS);
+      SlabDamage.flip(Path.of(cluster.node(0).info().slabDir()));
       // TestEngine checks every byte of what it gets.
       final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
       do {
@@ -220,50 +217,6 @@ class ThreeNodesTest {
       // Every chunk of this node is damaged now: the next test shall not meet them.
       cluster.node(0).kill();
       cluster.restart(0);
-    }
-  }
-
-  /** Flips one byte in every 64 KiB of all segment files. */
-  private static void damage(final Path slabDir) throws IOException {
-    try (Stream<Path> files = Files.list(slabDir)) {
-      for (final Path file : files.filter(f -> f.toString().endsWith(".seg")).toList()) {
-        try (FileChannel channel =
-            FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-          final ByteBuffer one = ByteBuffer.allocate(1);
-          for (long offset = 12_345; offset < channel.size(); offset += 64 << 10) {
-            one.clear();
-            channel.read(one, offset);
-            one.put(0, (byte) (one.get(0) ^ 1)).flip();
-            channel.write(one, offset);
-          }
-        }
-      }
-    }
-  }
-
-  /**
-   * Loads until all chunks of a prompt have come: a load ends where the index does not answer in
-   * time. Answers what the first found in the slab, and all that came from other nodes.
-   */
-  private static TestEngine.Load loadAll(
-      final TestEngine engine, final long prompt, final int wanted) {
-    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
-    TestEngine.Load load = engine.load(prompt, wanted);
-    final int local = load.local();
-    int peer = load.peer();
-    while (load.chunks() < CHUNKS) {
-      assertTrue(System.nanoTime() - deadlineNs < 0, "not loaded in time: " + load);
-      load = engine.load(prompt, wanted);
-      peer += load.peer();
-    }
-    return new TestEngine.Load(local, peer, load.reason());
-  }
-
-  private static void awaitFound(final TestEngine engine, final long prompt) throws Exception {
-    final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
-    while (engine.lookup(prompt, CHUNKS).found() < CHUNKS) {
-      assertTrue(System.nanoTime() - deadlineNs < 0, "not found in time");
-      Thread.sleep(10);
     }
   }
 

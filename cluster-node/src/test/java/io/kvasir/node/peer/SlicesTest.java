@@ -73,9 +73,8 @@ class SlicesTest {
       assertTrue(part.length <= 1_300);
       assertFalse(whole.isWhole());
       final HandoffNote.Offer offer = read(part);
-      assertFalse(whole.add(8, offer));
-      assertTrue(whole.add(9, offer));
-      assertFalse(whole.add(9, offer));
+      assertTrue(whole.add(offer));
+      assertFalse(whole.add(offer));
       assertEquals(5, offer.epoch());
       assertEquals(slices, offer.slices());
     }
