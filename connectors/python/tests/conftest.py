@@ -15,7 +15,7 @@ def _patience() -> Iterator[None]:
     """A node that has just started, on a busy machine, takes its time to answer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Client.__init__, "__defaults__", (20.0,))
-        patch.setattr(NodeLink.__init__, "__defaults__", (1, 20.0))
+        patch.setattr(NodeLink.__init__, "__defaults__", (1, 20.0, True))
         yield
 
 

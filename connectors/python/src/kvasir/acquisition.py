@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
+from kvasir.connection import Connection, Reply
 from kvasir.errors import KvasirError
 from kvasir.protocol import Acquired, EndReason, MalformedFrameError, ReadyEntry
 from kvasir.slab import Slab
@@ -36,6 +38,7 @@ class Acquisition:
 
     def __init__(
         self,
+        connection: Connection,
         send_release: Callable[[int], Future[bool]],
         count: int,
         chunk_bytes: int,
@@ -44,11 +47,13 @@ class Acquisition:
         """Made by ``Client.acquire``.
 
         Args:
+            connection: where the chunks come from.
             send_release: sends RELEASE for an acquire id.
             count: chunks asked for.
             chunk_bytes: size of the space's chunks.
             deadline: ``time.monotonic`` by which the node must have told the end.
         """
+        self._connection = connection
         self._send_release = send_release
         self._count = count
         self._chunk_bytes = chunk_bytes
@@ -87,9 +92,10 @@ class Acquisition:
         """
         index = 0
         while True:
+            knows = partial(self._knows, index)
+            self._connection.receive_until(knows)
             with self._changed:
-                while len(self._chunks) <= index and self._end is None and self._error is None:
-                    self._changed.wait()  # ends: the client's thread keeps the deadline
+                self._changed.wait_for(knows)  # ends: the client's thread keeps the deadline
                 if self._error is not None:
                     raise self._error
                 if len(self._chunks) <= index:
@@ -112,8 +118,7 @@ class Acquisition:
             if self._released:
                 raise ValueError("KVA-0567 acquisition released twice; release it once")
             self._released = True
-        outcome: Future[bool] = Future()
-        outcome.set_running_or_notify_cancel()
+        outcome: Reply[bool] = Reply(self._connection)
         self.acquired.add_done_callback(lambda acquired: self._release(acquired, outcome))
         return outcome
 
@@ -157,6 +162,11 @@ class Acquisition:
         """Has the node missed the deadline? For the client."""
         with self._changed:
             return self._end is None and self._error is None and self._deadline < now
+
+    def _knows(self, index: int) -> bool:
+        """Is it known whether, and where, a chunk is?"""
+        with self._changed:
+            return len(self._chunks) > index or self._end is not None or self._error is not None
 
     def _release(self, acquired: Future[Acquired], outcome: Future[bool]) -> None:
         error = acquired.exception()

@@ -176,6 +176,7 @@ class Client:
         deadline_ms = min(max(round(deadline_s * 1000), 1), protocol.DEADLINE_MS_MAX)
         limit_s = deadline_ms / 1000 + _DEADLINE_GRACE_S
         acquisition = Acquisition(
+            self._connection,
             self._send_release,
             run.count,
             space.request.chunk_bytes,

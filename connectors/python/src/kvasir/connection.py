@@ -1,6 +1,8 @@
-"""One socket to a node: sends requests, gives each answer to whoever asked, in a thread of its own.
+"""One socket to a node: sends requests, gives each answer to whoever asked.
 
-Callers never wait for the socket: what the kernel does not take at once, the thread sends.
+Callers never wait to send: what the kernel does not take at once, the connection's thread sends.
+That thread also receives, unless somebody waits for a reply: who waits receives, which spares two
+changes of threads.
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kvasir import protocol
 from kvasir.errors import KvasirError, NodeUnavailableError, RefusedError
@@ -27,6 +28,9 @@ _SEND_QUEUE_BYTES_MAX = 4 * protocol.FRAME_BYTES_MAX
 _TICK_S = 0.2
 """How often deadlines are looked at."""
 
+_LINGER_S = 50e-6
+"""How long who waits looks for an answer before it sleeps: to be woken often takes longer."""
+
 _JOIN_S = 5.0
 _CLOSING_ERRORS = frozenset((1, 2, 3, 4, 5, 6, 14))
 
@@ -36,7 +40,7 @@ Decoder = Callable[[Frame], T]
 
 
 class Handler(Protocol):
-    """Takes what a connection has to say; called by its thread, without locks."""
+    """Takes what a connection has to say; called by one thread at a time, without locks."""
 
     def on_push(self, frame: Frame) -> None:
         """READY, ACQUIRE_END or NODE_STATE. May raise ``MalformedFrameError``."""
@@ -48,12 +52,33 @@ class Handler(Protocol):
         """The connection is gone; called exactly once."""
 
 
-@dataclass
-class _Pending:
+class _Pending(NamedTuple):
     future: Future[Any]
     request: MessageType
     decode: Decoder[Any]
     deadline: float
+
+
+class Reply(Future[T]):
+    """A future of a connection; whoever waits for it receives meanwhile."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Begins to run, so that it cannot be cancelled.
+
+        Args:
+            connection: where the reply comes from.
+        """
+        super().__init__()
+        self.set_running_or_notify_cancel()
+        self._connection = connection
+
+    def result(self, timeout: float | None = None) -> T:
+        """The result, as a future gives it."""
+        return super().result(self._connection.receive_until(self.done, timeout))
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The error or None, as a future gives it."""
+        return super().exception(self._connection.receive_until(self.done, timeout))
 
 
 class Connection:
@@ -90,7 +115,10 @@ class Connection:
             ) from e
         self._reader = FrameReader()
         self._received = memoryview(bytearray(_RECEIVE_BYTES))
-        self._is_writing = False
+        self._receiving = threading.Lock()
+        self._receiver: int | None = None
+        self._arrived = select.poll()
+        self._arrived.register(self._socket, select.POLLIN)
         self._checked = time.monotonic()
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
@@ -104,6 +132,11 @@ class Connection:
             opened.callback(self._wake_out.close)
             self._wake_in.setblocking(False)
             self._wake_out.setblocking(False)
+            self._events = select.EPOLLIN
+            self._epoll = select.epoll()
+            opened.callback(self._epoll.close)
+            self._epoll.register(self._wake_in, select.EPOLLIN)
+            self._epoll.register(self._socket, self._events)
             self._thread = threading.Thread(target=self._run, name="kvasir-client", daemon=True)
             self._thread.start()
             opened.pop_all()  # the thread closes them
@@ -120,12 +153,12 @@ class Connection:
 
     def request(
         self, request: MessageType, encode: Encoder, decode: Decoder[T], timeout_s: float
-    ) -> Future[T]:
+    ) -> Reply[T]:
         """Sends a request and returns at once.
 
-        The future ends within ``timeout_s``, give or take a fifth of a second; its callbacks run in
-        the connection's thread and must not wait. It cannot be cancelled. Errors: ``RefusedError``,
-        ``NodeUnavailableError``.
+        The reply ends within ``timeout_s``, give or take a fifth of a second; its callbacks run in
+        the thread that receives it and must not wait. It cannot be cancelled. Errors:
+        ``RefusedError``, ``NodeUnavailableError``.
 
         Args:
             request: type of the request.
@@ -133,8 +166,7 @@ class Connection:
             decode: makes the result from the reply, or raises ``MalformedFrameError``.
             timeout_s: after it the node counts as gone and the connection is closed.
         """
-        future: Future[T] = Future()
-        future.set_running_or_notify_cancel()
+        future: Reply[T] = Reply(self)
         if not self.is_own:  # the lock may be held by a thread that is not here
             future.set_exception(self.foreign())
             return future
@@ -162,8 +194,43 @@ class Connection:
                 f"KVA-0516 the connection is closed - socket={self._path}; connect again"
             )
         )
-        if threading.current_thread() is not self._thread:
+        # The thread ends when nobody receives any more, and the caller may be who does.
+        if threading.get_ident() not in (self._thread.ident, self._receiver):
             self._thread.join(_JOIN_S)
+
+    def receive_until(
+        self, is_done: Callable[[], bool], timeout_s: float | None = None
+    ) -> float | None:
+        """Receives in the caller's thread until something is done, the time is up or the end.
+
+        Returns at once where another thread waits, and receives, already.
+
+        Args:
+            is_done: what to wait for; asked again after each arrival.
+            timeout_s: longest wait; None for no limit.
+
+        Returns:
+            What is left of ``timeout_s``.
+        """
+        if is_done() or not self.is_own or not self._receiving.acquire(blocking=False):
+            return timeout_s
+        begin = time.monotonic()
+        left = timeout_s
+        try:
+            self._receiver = threading.get_ident()
+            self._watch()
+            while self._error is None and not is_done():
+                if self._has_arrived(_TICK_S if left is None else min(left, _TICK_S)):
+                    self._ending_on_errors(self._receive)
+                if timeout_s is not None:
+                    left = timeout_s - (time.monotonic() - begin)
+                    if left <= 0:
+                        return 0.0
+        finally:
+            self._receiver = None
+            self._watch()
+            self._receiving.release()
+        return left
 
     def foreign(self) -> NodeUnavailableError:
         """What calls fail with in a forked child."""
@@ -190,13 +257,20 @@ class Connection:
         return None
 
     def _run(self) -> None:
-        error = None
-        poll = select.poll()
         try:
-            poll.register(self._wake_in, select.POLLIN)
-            poll.register(self._socket, select.POLLIN)
             while self._error is None:
-                self._turn(poll)
+                self._ending_on_errors(self._turn)
+        finally:
+            with self._receiving:  # whoever receives has seen the end and lets go
+                for end in (self._epoll, self._socket, self._wake_in, self._wake_out):
+                    end.close()
+
+    def _ending_on_errors(self, work: Callable[[], None]) -> None:
+        """Does a part of the work; what goes wrong is the end of the connection."""
+        error: NodeUnavailableError | None = self._lost(None)
+        try:
+            work()
+            error = None
         except MalformedFrameError as e:
             error = self._broken("KVA-0513 not a Kvasir node, or a broken one", f"cause={e}")
         except OSError as e:
@@ -204,35 +278,54 @@ class Connection:
         except KvasirError as e:
             error = self._broken("KVA-0513 the node closes the connection", f"cause={e}")
         finally:
-            # Also when something unforeseen ends this thread: nobody must wait for it in vain.
-            self._end(error or self._lost(None))
-            for end in (self._socket, self._wake_in, self._wake_out):
-                end.close()
+            # Also when something unforeseen ends the thread: nobody must wait for it in vain.
+            if error is not None:
+                self._end(error)
 
-    def _turn(self, poll: select.poll) -> None:
+    def _turn(self) -> None:
         """Waits for the socket, or a fifth of a second, and does what is to be done."""
-        is_writing = bool(self._unsent)
-        if is_writing != self._is_writing:
-            self._is_writing = is_writing
-            poll.modify(self._socket, select.POLLIN | (select.POLLOUT if is_writing else 0))
-        for descriptor, events in poll.poll(_TICK_S * 1000):
+        self._watch()
+        for descriptor, events in self._epoll.poll(_TICK_S):
             if descriptor == self._wake_in.fileno():
                 with contextlib.suppress(BlockingIOError):
                     self._wake_in.recv(4096)
                 continue
-            if events & select.POLLOUT:
+            if events & select.EPOLLOUT:
                 self._flush()
-            if events & ~select.POLLOUT:
-                self._receive()
+            if events & ~select.EPOLLOUT and self._receiving.acquire(blocking=False):
+                try:
+                    self._receiver = threading.get_ident()
+                    self._receive()
+                finally:
+                    self._receiver = None
+                    self._receiving.release()
         now = time.monotonic()
         if now - self._checked >= _TICK_S:
             self._checked = now
             self._check_deadlines(now)
 
+    def _watch(self) -> None:
+        """Tells the kernel what wakes the thread: not what somebody else receives."""
+        with self._lock:
+            events = 0 if self._receiver is not None else select.EPOLLIN
+            if self._unsent:
+                events |= select.EPOLLOUT
+            if events != self._events and self._error is None:
+                self._epoll.modify(self._socket, events)
+                self._events = events
+
     def _flush(self) -> None:
         with self._lock, contextlib.suppress(BlockingIOError):
             sent = self._socket.send(self._unsent)
             del self._unsent[:sent]
+
+    def _has_arrived(self, limit_s: float) -> bool:
+        """Looks for the next bytes, and sleeps when none come soon: to be woken takes longer."""
+        sleep_at = time.monotonic() + _LINGER_S
+        while time.monotonic() < sleep_at:
+            if self._arrived.poll(0):
+                return True
+        return bool(self._arrived.poll(limit_s * 1000))
 
     def _receive(self) -> None:
         try:
@@ -301,6 +394,8 @@ class Connection:
         with self._lock:
             if self._error is not None:
                 return
+            with contextlib.suppress(OSError):  # before the thread may close it
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for it
             self._error = error
             pending = list(self._pending.values())
             self._pending.clear()

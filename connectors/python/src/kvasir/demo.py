@@ -9,25 +9,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import random
-import select
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.cache_utils import DynamicCache
 
+from kvasir.stage import NodeProcess, forward, leave_in_order, new_model, new_prompt
 from kvasir.transformers import KvasirCache
 
 PREFIX_TOKENS = 4096
@@ -35,73 +28,7 @@ QUESTION_TOKENS = 32
 NEW_TOKENS = 128
 ROUNDS = 5
 MODEL_ID = "demo-llama"
-_START_LIMIT_S = 120.0
-_STOP_LIMIT_S = 30.0
 _INDEX_LIMIT_S = 60.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class DemoNode:
-    """A node process with directories of its own."""
-
-    def __init__(
-        self, left: contextlib.ExitStack, launcher: Path, name: str, seed: str = ""
-    ) -> None:
-        """Starts the node and waits until it serves.
-
-        Args:
-            left: stops the node and removes what it leaves.
-            launcher: the ``kvasir`` command.
-            name: the node's name.
-            seed: discovery endpoint of another node.
-
-        Raises:
-            RuntimeError: it does not start.
-        """
-        self._directory = _new_directory(left, None)
-        settings = {
-            "node.name": name,
-            "node.run-dir": self._directory / "run",
-            "store.slab-dir": _new_directory(left, _memory_directory()),
-            "store.slab-bytes": "1GiB",
-            "cluster.discovery-port": 0,
-            "cluster.communication-port": 0,
-            "cluster.seeds": seed,
-            "transport.port": 0,
-        }
-        arguments = [a for key, value in settings.items() for a in ("--set", f"{key}={value}")]
-        with (self._directory / "node.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [str(launcher), "node", "--stop-on-stdin-eof", *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
-        left.callback(self._stop)
-        ready = self._await_ready()
-        self.socket = Path(ready["engineSocket"])
-        self.discovery = f"127.0.0.1:{ready['discoveryPort']}"
-
-    def _stop(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        try:
-            self._process.wait(_STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _await_ready(self) -> dict[str, Any]:
-        stream = self._process.stdout
-        assert stream is not None
-        if select.select([stream], [], [], _START_LIMIT_S)[0]:
-            line = stream.readline()
-            if line.startswith(b"READY "):
-                ready: dict[str, Any] = json.loads(line[len(b"READY ") :])
-                return ready
-        log = (self._directory / "node.log").read_text(errors="replace")
-        raise RuntimeError(f"KVA-0597 a node does not start - log={log[-2000:]}; see the log")
 
 
 @dataclass
@@ -133,15 +60,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="kvasir.demo")
     parser.add_argument("--launcher", type=Path, required=True)
     options = parser.parse_args()
-    for interruption in _SIGNALS:
-        signal.signal(interruption, _interrupt)
+    leave_in_order()
     begin = time.monotonic()
     torch.manual_seed(1)
-    model = _new_model()
+    model = new_model()
     _say("starting two nodes")
     with contextlib.ExitStack() as left:
-        first = DemoNode(left, options.launcher, "demo-1")
-        second = DemoNode(left, options.launcher, "demo-2", first.discovery)
+        first = NodeProcess(left, options.launcher, "demo-1")
+        second = NodeProcess(left, options.launcher, "demo-2", first.discovery)
         here = left.enter_context(KvasirCache(model, first.socket, model_id=MODEL_ID))
         there = left.enter_context(KvasirCache(model, second.socket, model_id=MODEL_ID))
         if not here.wait(60.0) or not there.wait(60.0):
@@ -157,45 +83,17 @@ def main() -> int:
     return 0 if outcome.is_good else 1
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    """Ends the demo as an error would: nodes are stopped, directories removed, once."""
-    for other in _SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
-    sys.exit(128 + number)
-
-
-def _new_directory(left: contextlib.ExitStack, parent: str | None) -> Path:
-    """A directory that is removed with what else is left."""
-    directory = tempfile.mkdtemp(prefix="kvasir-demo-", dir=parent)
-    left.callback(shutil.rmtree, directory, ignore_errors=True)
-    return Path(directory)
-
-
-def _new_model() -> Any:
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=2048,
-            hidden_size=512,
-            intermediate_size=1024,
-            num_hidden_layers=6,
-            num_attention_heads=8,
-            num_key_value_heads=4,
-            max_position_embeddings=2 * PREFIX_TOKENS,
-        )
-    ).eval()
-
-
 def _round(model: Any, here: KvasirCache, there: KvasirCache, outcome: Outcome) -> None:
     """One prompt: computed, then from memory and from the cluster in turn."""
-    ids = _new_prompt(PREFIX_TOKENS + QUESTION_TOKENS)
+    ids = new_prompt(PREFIX_TOKENS + QUESTION_TOKENS)
     computed = DynamicCache(config=model.config)
-    _forward(model, ids[:, :PREFIX_TOKENS], computed)
+    _answer(model, ids[:, :PREFIX_TOKENS], computed)
     here.store(ids, computed)
     _await(lambda: there.load(ids).get_seq_length() == PREFIX_TOKENS)
 
-    uncached, full = _timed(lambda: _forward(model, ids, DynamicCache(config=model.config)))
-    cached, ours = _timed(lambda: _forward(model, ids, there.load(ids)))
-    in_memory, expected = _timed(lambda: _forward(model, ids, computed))
+    uncached, full = _timed(lambda: _answer(model, ids, DynamicCache(config=model.config)))
+    cached, ours = _timed(lambda: _answer(model, ids, there.load(ids)))
+    in_memory, expected = _timed(lambda: _answer(model, ids, computed))
     outcome.compare(ours, expected)
     if not torch.equal(full[:, -1].argmax(-1), expected[:, -1].argmax(-1)):
         outcome.generations_equal = False
@@ -207,7 +105,7 @@ def _round(model: Any, here: KvasirCache, there: KvasirCache, outcome: Outcome) 
 def _generate(model: Any, there: KvasirCache, outcome: Outcome) -> None:
     """The same tokens with and without the cache."""
     _say(f"{NEW_TOKENS} new tokens with and without the cache")
-    ids = _new_prompt(PREFIX_TOKENS // 4)
+    ids = new_prompt(PREFIX_TOKENS // 4)
     options = {"max_new_tokens": NEW_TOKENS, "do_sample": False, "pad_token_id": 0}
     there.store(ids, _prefill(model, ids))
     expected = model.generate(ids, attention_mask=torch.ones_like(ids), **options)
@@ -217,25 +115,13 @@ def _generate(model: Any, there: KvasirCache, outcome: Outcome) -> None:
 
 def _prefill(model: Any, ids: torch.Tensor) -> DynamicCache:
     cache = DynamicCache(config=model.config)
-    _forward(model, ids, cache)
+    _answer(model, ids, cache)
     return cache
 
 
-def _forward(model: Any, ids: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-    """Computes what the cache does not hold; logits of the question's tokens."""
-    rest = ids[:, cache.get_seq_length() :]
-    with torch.no_grad():
-        logits: torch.Tensor = model(
-            rest,
-            past_key_values=cache,
-            attention_mask=torch.ones_like(ids),
-            logits_to_keep=QUESTION_TOKENS,
-        ).logits
-    return logits
-
-
-def _new_prompt(tokens: int) -> torch.Tensor:
-    return torch.tensor([[random.randrange(2048) for _ in range(tokens)]])
+def _answer(model: Any, ids: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+    """Logits of the question's tokens."""
+    return forward(model, ids, cache, QUESTION_TOKENS)
 
 
 def _timed(action: Callable[[], torch.Tensor]) -> tuple[float, torch.Tensor]:
@@ -266,10 +152,6 @@ def _result(outcome: Outcome, tokens_from_peer: int, seconds: float) -> dict[str
         },
         "seconds": round(seconds, 1),
     }
-
-
-def _memory_directory() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def _say(text: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import struct
+import sys
+from array import array
 from collections.abc import Sequence
 
 from kvasir.protocol import HASH_BYTES, Run
@@ -31,15 +32,20 @@ def chunk_hashes(tokens: Sequence[int], chunk_tokens: int) -> bytes:
         ValueError: ``chunk_tokens`` is below 1, or a token id does not fit.
     """
     _check_chunk_tokens(chunk_tokens)
+    try:
+        data = array("I", list(tokens))
+    except (OverflowError, TypeError) as e:
+        raise ValueError(f"KVA-0566 not token ids - cause={e}; check them") from e
+    if sys.byteorder == "big":
+        data.byteswap()
+    packed = memoryview(data).cast("B")
+    size = chunk_tokens * data.itemsize
     parent = bytes(HASH_BYTES)
     hashes = []
-    layout = struct.Struct(f"<{chunk_tokens}I")
-    for start in range(0, len(tokens) - chunk_tokens + 1, chunk_tokens):
-        try:
-            data = layout.pack(*tokens[start : start + chunk_tokens])
-        except struct.error as e:
-            raise ValueError(f"KVA-0566 not token ids - start={start} cause={e}; check them") from e
-        parent = hashlib.sha256(parent + data).digest()
+    for start in range(0, len(packed) - size + 1, size):
+        digest = hashlib.sha256(parent)
+        digest.update(packed[start : start + size])
+        parent = digest.digest()
         hashes.append(parent)
     return b"".join(hashes)
 

@@ -55,6 +55,7 @@ class NodeLink:
         request: SpaceRequest,
         world: int = 1,
         timeout_s: float = 2.0,
+        copies: bool = True,
     ) -> None:
         """Starts connecting and returns at once.
 
@@ -65,6 +66,7 @@ class NodeLink:
             request: the namespace that every session registers.
             world: ranks of the engine.
             timeout_s: limit of each call.
+            copies: the engine copies through this connection, so its slab is mapped ahead.
         """
         self._socket_path = socket_path
         self._engine = engine
@@ -72,6 +74,7 @@ class NodeLink:
         self._request = request
         self._world = world
         self._timeout_s = timeout_s
+        self._copies = copies
         self._pid = os.getpid()
         self._changed = threading.Condition()
         self._session: Session | None = None
@@ -166,6 +169,8 @@ class NodeLink:
                 self._changed.notify_all()
             else:
                 session.client.close()
+        if self._copies:
+            session.client.slab.populate()
         while not session.client.wait_closed(1.0):
             if self._is_closed:
                 session.client.goodbye()

@@ -292,8 +292,12 @@ class KvasirCache:
             return None
         cache = DynamicCache(config=self._model.config)
         for index in range(self._shape[0]):
-            keys, values = (torch.cat([c[index, kv] for c in chunks], dim=1) for kv in (0, 1))
-            cache.update(keys.unsqueeze(0), values.unsqueeze(0), index)
+            keys, values = (
+                torch.cat([c[index, kv] for c in chunks], dim=1).unsqueeze(0) for kv in (0, 1)
+            )
+            layer = cache.layers[index]
+            layer.lazy_initialization(keys, values)
+            layer.keys, layer.values = keys, values  # update() would copy them once more
         return cache
 
     def _store(

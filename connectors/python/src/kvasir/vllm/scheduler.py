@@ -113,6 +113,7 @@ class Scheduler:
             engine_version,
             self._settings.space(good[0].layout, good[0].cell_bytes),
             self._settings.world,
+            copies=False,
         )
         self._begin()
 
