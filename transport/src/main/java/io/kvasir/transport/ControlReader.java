@@ -267,10 +267,14 @@ final class ControlReader implements FragmentHandler {
       return false;
     }
     pullRequest.wrap(frame.buffer(), frame.body(), frame.blockLength(), frame.version());
+    TrafficClass trafficClass = TrafficClass.ofCode(pullRequest.trafficClass());
     int total = pullRequest.totalChunks();
     int first = pullRequest.firstChunk();
     int groupStart = frame.afterBlock() + PullRequestDecoder.ChunksDecoder.sbeHeaderSize();
-    if (total < 1 || total > PullRequest.CHUNKS_MAX || groupStart > frame.end()) {
+    if (trafficClass == null
+        || total < 1
+        || total > PullRequest.CHUNKS_MAX
+        || groupStart > frame.end()) {
       return false;
     }
     PullRequestDecoder.ChunksDecoder chunks = pullRequest.chunks();
@@ -289,7 +293,9 @@ final class ControlReader implements FragmentHandler {
       if (serve != null) {
         return false;
       }
-      serve = session.serves.begin(session, head(transferId, total), pullRequest.grantedBytes());
+      serve =
+          session.serves.begin(
+              session, head(trafficClass, transferId, total), pullRequest.grantedBytes());
     }
     if (serve == null) {
       return true; // refused before, or cancelled while its frames were on the way
@@ -297,10 +303,15 @@ final class ControlReader implements FragmentHandler {
     return serve.size() == total && serve.chunksKnown() == first && add(serve, chunks);
   }
 
-  private Serve.Head head(long transferId, int total) {
+  private Serve.Head head(TrafficClass trafficClass, long transferId, int total) {
     long remainingNs = Math.clamp(pullRequest.remainingNs(), 0, REMAINING_MAX_NS);
     return new Serve.Head(
-        transferId, pullRequest.namespaceTag(), pullRequest.epoch(), total, nowNs + remainingNs);
+        trafficClass,
+        transferId,
+        pullRequest.namespaceTag(),
+        pullRequest.epoch(),
+        total,
+        nowNs + remainingNs);
   }
 
   private boolean add(Serve serve, PullRequestDecoder.ChunksDecoder chunks) {

@@ -131,6 +131,7 @@ final class ControlWriter {
             .epoch(request.epoch())
             .firstChunk(first)
             .totalChunks(pull.size())
+            .trafficClass((short) request.trafficClass().code())
             .chunksCount(count);
     for (int i = first; i < first + count; i++) {
       PullChunk chunk = request.chunks().get(i);

@@ -214,6 +214,7 @@ final class Lane implements Runnable {
       table.pull(pull, nowNs);
       work++;
     }
+    context.beginTurn(nowNs);
     work += doubts.drain(onDoubt);
     turnNs = nowNs;
     work += notes.drain(onNote);

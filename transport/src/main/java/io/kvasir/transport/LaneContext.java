@@ -15,6 +15,8 @@ final class LaneContext {
   final Runnable wake;
   final ControlWriter control = new ControlWriter();
   final DataWriter data = new DataWriter();
+  private final RateCap demandCap;
+  private final RateCap handoffCap;
   final long heartbeatNs;
   final long silenceNs;
   final long sessionTimeoutNs;
@@ -41,6 +43,22 @@ final class LaneContext {
     this.sessionTimeoutNs = config.sessionTimeout().toNanos();
     this.idleCloseNs = config.idleClose().toNanos();
     this.nextTransferId = random.nextLong();
+    long nowNs = System.nanoTime();
+    this.demandCap = new RateCap(config.demandBytesPerSecond(), nowNs);
+    this.handoffCap = new RateCap(config.handoffBytesPerSecond(), nowNs);
+  }
+
+  /** Once a turn. */
+  void beginTurn(long nowNs) {
+    demandCap.fill(nowNs);
+    handoffCap.fill(nowNs);
+  }
+
+  RateCap cap(TrafficClass trafficClass) {
+    return switch (trafficClass) {
+      case DEMAND -> demandCap;
+      case HANDOFF -> handoffCap;
+    };
   }
 
   /** Never repeats in this run, and another run starts elsewhere. */

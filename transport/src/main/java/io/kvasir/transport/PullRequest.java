@@ -5,6 +5,7 @@ import java.util.List;
 /**
  * A batch of chunks to fetch from one holder.
  *
+ * @param trafficClass what it is for.
  * @param pullId chosen by the caller; unique among its pulls in flight.
  * @param peerNodeId node id of the holder.
  * @param peerEndpoint the holder's {@code address:port} as {@link Transport#endpoint()} gives it.
@@ -15,6 +16,7 @@ import java.util.List;
  * @param listener learns the outcome of each chunk.
  */
 public record PullRequest(
+    TrafficClass trafficClass,
     long pullId,
     long peerNodeId,
     String peerEndpoint,

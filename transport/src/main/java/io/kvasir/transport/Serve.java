@@ -29,6 +29,7 @@ final class Serve implements ServeRequest {
   final long transferId;
   final Session session;
   final long deadlineNs;
+  final TrafficClass trafficClass;
   private final ChunkSource source;
   private final Runnable wakeLane;
   private final Thread lane;
@@ -58,10 +59,17 @@ final class Serve implements ServeRequest {
   private boolean isHeaderSent;
 
   /** The parts of a request that each of its frames repeats. */
-  record Head(long transferId, int namespaceTag, int epoch, int chunks, long deadlineNs) {}
+  record Head(
+      TrafficClass trafficClass,
+      long transferId,
+      int namespaceTag,
+      int epoch,
+      int chunks,
+      long deadlineNs) {}
 
   Serve(Session session, Head head, long grantedBytes, ChunkSource source, Runnable wakeLane) {
     this.session = session;
+    this.trafficClass = head.trafficClass();
     this.transferId = head.transferId();
     this.deadlineNs = head.deadlineNs();
     this.namespaceTag = head.namespaceTag();

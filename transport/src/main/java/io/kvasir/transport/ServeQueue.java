@@ -114,8 +114,9 @@ final class ServeQueue {
   }
 
   private boolean sendSegment(Serve serve) {
+    RateCap cap = context.cap(serve.trafficClass);
     ExclusivePublication to = data.get();
-    if (to == null) {
+    if (to == null || !cap.isOpen()) {
       return false;
     }
     long bytes = Math.min(DataWriter.payloadMax(to), serve.lengthBytes() - serve.offset());
@@ -123,6 +124,7 @@ final class ServeQueue {
     if (length <= 0 || !context.data.segment(to, serve, length)) {
       return false;
     }
+    cap.sent(length);
     context.counters.increment(Counter.SEGMENTS_SENT);
     context.counters.add(Counter.BYTES_SENT, length);
     if (serve.sent(length)) {

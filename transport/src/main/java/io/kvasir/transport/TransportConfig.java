@@ -20,6 +20,8 @@ import java.util.List;
  * @param aeronDirectory directory of the media driver. An embedded driver creates and deletes it.
  * @param externalDriver whether {@code aeronDirectory} belongs to a driver that runs already.
  * @param creditBytes payload bytes that a holder may send ahead of the reader, per pull.
+ * @param demandBytesPerSecond what this node sends at most for demand pulls of peers, 0: no cap.
+ * @param handoffBytesPerSecond the same for hand-offs.
  * @param maxPullsInFlight pulls of this node that have not ended.
  * @param maxServesInFlight pulls of peers that are being served.
  * @param maxSessions peers with a session, and also strangers that have not introduced themselves.
@@ -39,6 +41,8 @@ public record TransportConfig(
     Path aeronDirectory,
     boolean externalDriver,
     long creditBytes,
+    long demandBytesPerSecond,
+    long handoffBytesPerSecond,
     int maxPullsInFlight,
     int maxServesInFlight,
     int maxSessions,
@@ -50,6 +54,7 @@ public record TransportConfig(
   static final int MTU_MAX_BYTES = 65_504;
   static final int TERM_MIN_BYTES = 256 * 1024;
   static final int TERM_MAX_BYTES = 1 << 30;
+  static final long CAP_MIN_BYTES = 64 * 1024;
   private static final long LOG_METADATA_BYTES = 4096;
 
   public TransportConfig {
@@ -72,6 +77,8 @@ public record TransportConfig(
         windowBytes >= MTU_MAX_BYTES && windowBytes <= termBytes / 2,
         "window-bytes=" + windowBytes + " must be 65504 to half of term-bytes=" + termBytes);
     check(problems, creditBytes >= MTU_MAX_BYTES, "credit=" + creditBytes + " must be >= 65504");
+    cap(problems, "demand-bytes-per-second", demandBytesPerSecond);
+    cap(problems, "handoff-bytes-per-second", handoffBytesPerSecond);
     limit(problems, "max-pulls", maxPullsInFlight, 65_536);
     limit(problems, "max-serves", maxServesInFlight, 65_536);
     limit(problems, "max-sessions", maxSessions, 65_536);
@@ -99,6 +106,13 @@ public record TransportConfig(
 
   private static void limit(List<String> problems, String name, int value, int max) {
     check(problems, value >= 1 && value <= max, name + "=" + value + " must be 1 to " + max);
+  }
+
+  private static void cap(List<String> problems, String name, long value) {
+    check(
+        problems,
+        value == 0 || value >= CAP_MIN_BYTES,
+        name + "=" + value + " must be 0 or at least " + CAP_MIN_BYTES);
   }
 
   private static void positive(List<String> problems, String name, Duration value) {
@@ -138,6 +152,8 @@ public record TransportConfig(
     private int windowBytes = 1 << 20;
     private boolean externalDriver;
     private long creditBytes = 8 << 20;
+    private long demandBytesPerSecond;
+    private long handoffBytesPerSecond;
     private int maxPullsInFlight = 256;
     private int maxServesInFlight = 256;
     private int maxSessions = 256;
@@ -189,6 +205,13 @@ public record TransportConfig(
       return this;
     }
 
+    /** Bytes that leave in a second, at most, for demand pulls and for hand-offs; 0 for no cap. */
+    public Builder caps(long demand, long handoff) {
+      demandBytesPerSecond = demand;
+      handoffBytesPerSecond = handoff;
+      return this;
+    }
+
     /** Limits of pulls and serves in flight, and of sessions. */
     public Builder limits(int pulls, int serves, int sessions) {
       maxPullsInFlight = pulls;
@@ -224,6 +247,8 @@ public record TransportConfig(
           aeronDirectory,
           externalDriver,
           creditBytes,
+          demandBytesPerSecond,
+          handoffBytesPerSecond,
           maxPullsInFlight,
           maxServesInFlight,
           maxSessions,

@@ -49,6 +49,7 @@ final class SettingsTest {
                     .termBytes(3 << 20)
                     .windowBytes(5)
                     .creditBytes(1)
+                    .caps(-1, 1)
                     .limits(0, 0, 0)
                     .liveness(Duration.ZERO, Duration.ZERO, Duration.ofSeconds(-1))
                     .idleClose(Duration.ZERO)
@@ -63,6 +64,8 @@ final class SettingsTest {
           "term-bytes",
           "window-bytes",
           "credit",
+          "demand-bytes-per-second",
+          "handoff-bytes-per-second",
           "max-pulls",
           "max-serves",
           "max-sessions",

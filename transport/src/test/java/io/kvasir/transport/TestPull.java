@@ -44,8 +44,12 @@ final class TestPull implements PullListener {
   }
 
   PullRequest request(long peer, String endpoint, Duration within) {
+    return request(TrafficClass.DEMAND, peer, endpoint, within);
+  }
+
+  PullRequest request(TrafficClass trafficClass, long peer, String endpoint, Duration within) {
     return new PullRequest(
-        id, peer, endpoint, chunks, 5, 0, System.nanoTime() + within.toNanos(), this);
+        trafficClass, id, peer, endpoint, chunks, 5, 0, System.nanoTime() + within.toNanos(), this);
   }
 
   /** Starts at a peer, with a deadline that a test never reaches. */

@@ -88,6 +88,16 @@ enum ConfigKey {
       Kind.FLAG,
       "true",
       "Nodes of one host and user read chunks from each other's slab instead of sending them"),
+  TRANSPORT_DEMAND_BYTES_PER_SECOND(
+      "transport.demand-bytes-per-second",
+      Kind.RATE,
+      "0",
+      "Most this node sends for chunks that requests on other nodes wait for; 0: no cap"),
+  TRANSPORT_HANDOFF_BYTES_PER_SECOND(
+      "transport.handoff-bytes-per-second",
+      Kind.RATE,
+      "0",
+      "Most this node sends for hand-offs to decode nodes; 0: no cap"),
   STORE_SLAB_DIR(
       "store.slab-dir",
       Kind.PATH,
@@ -136,6 +146,7 @@ enum ConfigKey {
     PATH("an absolute path"),
     PORT("0 or a number from 1024 to 65535"),
     SIZE("a number of bytes above 0, for example 4096, 64KiB, 512MiB or 1.5GiB"),
+    RATE("0 or a number of bytes in a second, for example 512KiB, 100MiB or 1.5GiB"),
     COUNT("a whole number above 0"),
     SHARE("a number above 0 and at most 1"),
     FLAG("true or false"),

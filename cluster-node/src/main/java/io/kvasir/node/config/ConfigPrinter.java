@@ -65,6 +65,8 @@ final class ConfigPrinter {
       case TRANSPORT_AERON_DIR -> config.transport().aeronDir();
       case TRANSPORT_EXTERNAL_DRIVER -> config.transport().externalDriver();
       case TRANSPORT_SAME_HOST -> config.transport().sameHost();
+      case TRANSPORT_DEMAND_BYTES_PER_SECOND -> config.transport().demandBytesPerSecond();
+      case TRANSPORT_HANDOFF_BYTES_PER_SECOND -> config.transport().handoffBytesPerSecond();
       case STORE_SLAB_DIR -> config.store().slabDir();
       case STORE_SLAB_BYTES -> config.store().slabBytes();
       case STORE_SEGMENT_BYTES -> config.store().segmentBytes();
@@ -85,7 +87,7 @@ final class ConfigPrinter {
       return "[" + String.join(", ", list.stream().map(quoted).toList()) + "]";
     }
     return switch (key.kind) {
-      case SIZE -> ByteSize.format(((Number) value).longValue());
+      case SIZE, RATE -> ByteSize.format(((Number) value).longValue());
       case NAME, HOST, PATH -> quoted.apply(value);
       default -> value.toString();
     };

@@ -30,6 +30,8 @@ final class ConfigReader {
   private static final int TERM_BYTES_MIN = 256 << 10;
   private static final int TERM_BYTES_MAX = 1 << 30;
   private static final long INDEX_BYTES_MIN = 32L << 20;
+  private static final long RATE_MIN = 64 << 10;
+  private static final long RATE_MAX = 1L << 40;
   private static final int PORT_MIN = 1024;
 
   /** The kernel's limit for the path of a Unix-domain socket. */
@@ -141,7 +143,9 @@ final class ConfigReader {
         windowBytes,
         path(ConfigKey.TRANSPORT_AERON_DIR, store.slabDir().resolve("aeron")),
         flag(ConfigKey.TRANSPORT_EXTERNAL_DRIVER),
-        flag(ConfigKey.TRANSPORT_SAME_HOST));
+        flag(ConfigKey.TRANSPORT_SAME_HOST),
+        rate(ConfigKey.TRANSPORT_DEMAND_BYTES_PER_SECOND),
+        rate(ConfigKey.TRANSPORT_HANDOFF_BYTES_PER_SECOND));
   }
 
   private NodeConfig.Store store(final String name) {
@@ -283,6 +287,11 @@ final class ConfigReader {
       return minBytes;
     }
     return bytes;
+  }
+
+  private long rate(final ConfigKey key) {
+    final String text = text(key).strip();
+    return text.equals("0") ? 0 : size(key, 0, RATE_MIN, RATE_MAX);
   }
 
   private double share(final ConfigKey key) {

@@ -40,7 +40,9 @@ public record NodeConfig(
       int windowBytes,
       Path aeronDir,
       boolean externalDriver,
-      boolean sameHost) {}
+      boolean sameHost,
+      long demandBytesPerSecond,
+      long handoffBytesPerSecond) {}
 
   /** Slab, slot table, directory and eviction. */
   public record Store(

@@ -8,6 +8,7 @@ import io.kvasir.transport.PullChunk;
 import io.kvasir.transport.PullFailure;
 import io.kvasir.transport.PullListener;
 import io.kvasir.transport.PullRequest;
+import io.kvasir.transport.TrafficClass;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -183,6 +184,7 @@ final class InboundHandoff {
     if (endpoint != null
         && handoffs.pull(
             new PullRequest(
+                TrafficClass.HANDOFF,
                 pullId,
                 senderNodeId,
                 endpoint,

@@ -33,7 +33,7 @@ class NodeConfigTest {
             new NodeConfig.Node("node", Path.of("/tmp/kvasir-" + uid + "/node"), "default"),
             new NodeConfig.Cluster("kvasir", "127.0.0.1", 47_500, 47_100, List.of(), List.of()),
             new NodeConfig.Transport(
-                20_121, 65_504, 2 << 20, 1 << 20, slabDir.resolve("aeron"), false, true),
+                20_121, 65_504, 2 << 20, 1 << 20, slabDir.resolve("aeron"), false, true, 0, 0),
             new NodeConfig.Store(slabDir, 1L << 30, 1L << 30, 16_384, 0.5, "lru", 0.95, 0.9),
             new NodeConfig.Index(256L << 20),
             new NodeConfig.Security(false));
@@ -136,6 +136,10 @@ class NodeConfigTest {
         "transport.term-bytes=3MiB",
         "transport.window-bytes=2MiB",
         "transport.external-driver=yes",
+        "transport.demand-bytes-per-second=-1",
+        "transport.demand-bytes-per-second=65535",
+        "transport.handoff-bytes-per-second=fast",
+        "transport.handoff-bytes-per-second=2097152GiB",
         "store.slab-bytes=0",
         "store.slab-bytes=-1",
         "store.slab-bytes=1GB",
@@ -242,6 +246,7 @@ class NodeConfigTest {
             case PATH -> "/tmp/other";
             case PORT -> "7007";
             case SIZE -> "4MiB";
+            case RATE -> "64KiB";
             case COUNT -> "17";
             case SHARE -> "0.25";
             case FLAG -> "true";

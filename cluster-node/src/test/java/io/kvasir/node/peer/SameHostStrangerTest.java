@@ -27,6 +27,7 @@ import io.kvasir.transport.PullListener;
 import io.kvasir.transport.PullRequest;
 import io.kvasir.transport.Questions;
 import io.kvasir.transport.ServeRequest;
+import io.kvasir.transport.TrafficClass;
 import io.kvasir.transport.Transport;
 import io.kvasir.transport.TransportConfig;
 import java.io.IOException;
@@ -263,6 +264,7 @@ class SameHostStrangerTest {
       assertTrue(
           stranger.pull(
               new PullRequest(
+                  TrafficClass.DEMAND,
                   System.nanoTime(),
                   ownerId,
                   cluster.node(0).info().transportEndpoint(),
