@@ -44,6 +44,9 @@ ENCODED: dict[str, Callable[[], bytes]] = {
     "hello": lambda: p.encode_json(MessageType.HELLO, 1, json_body("hello")),
     "register": lambda: p.encode_json(MessageType.REGISTER, 2, json_body("register")),
     "lookup": lambda: p.encode_lookup(3, 3, 0, run(0, 0, 0)),
+    "lookup-prefill-rate": lambda: p.encode_lookup(
+        23, 3, 0, run(4, 4, 4, 36), prefill_tokens_per_second=12_000
+    ),
     "lookup-local-only": lambda: p.encode_lookup(4, 3, 7, run(5, 16, 32, 64, 240), True),
     "acquire": lambda: p.encode_acquire(0xFFFF_FFFF, 250, 3, 0, run(0, 0, 0)),
     "acquire-two": lambda: p.encode_acquire(6, 600_000, 3, 7, run(4, 4, 4, 36)),
@@ -61,8 +64,17 @@ ENCODED: dict[str, Callable[[], bytes]] = {
 DECODED: dict[str, tuple[Callable[[Frame], object], int, object]] = {
     "hello-ok": (lambda f: p.decode_json(f)["session"], 1, 17),
     "registered": (lambda f: p.decode_json(f)["space"], 2, 3),
-    "found": (p.decode_found, 4, p.Found(False, 3, 1, 786_432, 524_288, 850)),
-    "found-partial": (p.decode_found, 4, p.Found(True, 1, 1, 262_144, 0, 0)),
+    "found": (p.decode_found, 4, p.Found(False, 3, 1, 786_432, 524_288, 850, 3, p.LoadAdvice.ALL)),
+    "found-partial": (
+        p.decode_found,
+        4,
+        p.Found(True, 1, 1, 262_144, 0, 0, 1, p.LoadAdvice.UNKNOWN),
+    ),
+    "found-not-worth": (
+        p.decode_found,
+        23,
+        p.Found(False, 3, 1, 786_432, 524_288, 90_000, 1, p.LoadAdvice.BANDWIDTH),
+    ),
     "acquired": (p.decode_acquired, 6, p.Acquired(0x8899_AABB_CCDD_EEFF, 2)),
     "ready": (
         p.decode_ready,
@@ -203,6 +215,9 @@ def test_reader_refuses_bad_header_before_the_body_is_there(offset: int, value: 
         ("found", 12, struct.pack("<I", 0x8000_0000)),
         ("found", 16, struct.pack("<I", 4)),
         ("found", 20, struct.pack("<Q", 1 << 63)),
+        ("found", 44, struct.pack("<I", 4)),
+        ("found", 44, struct.pack("<I", 0x8000_0000)),
+        ("found", 48, struct.pack("<I", 6)),
         ("acquired", 24, b"\x01"),
         ("ready", 24, struct.pack("<I", 2)),
         ("ready", 48, struct.pack("<I", 2)),

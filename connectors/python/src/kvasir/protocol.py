@@ -32,7 +32,7 @@ FLAG_PARTIAL = 1
 
 _HEADER = struct.Struct("<IBBHI")
 _PREFIX = struct.Struct("<IIII")
-_FOUND = struct.Struct("<IIQQQ")
+_FOUND = struct.Struct("<IIQQQII")
 _ACQUIRED = struct.Struct("<QII")
 _READY = struct.Struct("<QII")
 _READY_ENTRY = struct.Struct("<IIQIIQ")
@@ -123,6 +123,17 @@ class EndReason(IntEnum):
     FAILED = 5
 
 
+class LoadAdvice(IntEnum):
+    """Why loading all, some or none of the found chunks is worth it."""
+
+    ALL = 0
+    UNKNOWN = 1
+    BANDWIDTH = 2
+    LATENCY = 3
+    QUEUE = 4
+    UNREACHABLE = 5
+
+
 class ReleaseStatus(IntEnum):
     """Outcome of RELEASE; a load counts only when it is OK."""
 
@@ -178,6 +189,8 @@ class Found(NamedTuple):
         found_bytes: size of the found chunks.
         peer_bytes: bytes that would have to be pulled.
         estimate_us: microseconds until all are ready, 0 if unknown.
+        worth: leading chunks that are worth loading; the rest is sooner computed.
+        advice: why so many.
     """
 
     partial: bool
@@ -186,6 +199,8 @@ class Found(NamedTuple):
     found_bytes: int
     peer_bytes: int
     estimate_us: int
+    worth: int
+    advice: LoadAdvice
 
 
 class Acquired(NamedTuple):
@@ -318,11 +333,17 @@ def encode_empty(message: MessageType, correlation_id: int) -> bytes:
 
 
 def encode_lookup(
-    correlation_id: int, space: int, epoch: int, run: Run, local_only: bool = False
+    correlation_id: int,
+    space: int,
+    epoch: int,
+    run: Run,
+    local_only: bool = False,
+    prefill_tokens_per_second: int = 0,
 ) -> bytes:
-    """LOOKUP."""
+    """LOOKUP. The rate is how fast the engine would compute the run, 0 if it does not say."""
     flags = FLAG_LOCAL_ONLY if local_only else 0
-    return _frame(MessageType.LOOKUP, flags, correlation_id, _prefix(space, epoch, run))
+    body = _COUNT.pack(prefill_tokens_per_second, 0) + _prefix(space, epoch, run)
+    return _frame(MessageType.LOOKUP, flags, correlation_id, body)
 
 
 def encode_acquire(
@@ -375,15 +396,16 @@ def decode_empty(frame: Frame) -> None:
 
 def decode_found(frame: Frame) -> Found:
     """FOUND."""
-    found, local, found_bytes, peer_bytes, estimate_us = _only(frame, _FOUND)
-    for value in (found, local):
+    found, local, found_bytes, peer_bytes, estimate_us, worth, advice = _only(frame, _FOUND)
+    for value in (found, local, worth):
         _check_u32(frame, value)
     for value in (found_bytes, peer_bytes, estimate_us):
         _check_u64(frame, value)
-    if local > found:
-        raise _malformed(frame, f"local={local} found={found}")
+    if max(local, worth) > found:
+        raise _malformed(frame, f"local={local} worth={worth} found={found}")
     partial = frame.flags & FLAG_PARTIAL != 0
-    return Found(partial, found, local, found_bytes, peer_bytes, estimate_us)
+    why = _enum(frame, LoadAdvice, advice)
+    return Found(partial, found, local, found_bytes, peer_bytes, estimate_us, worth, why)
 
 
 def decode_acquired(frame: Frame) -> Acquired:

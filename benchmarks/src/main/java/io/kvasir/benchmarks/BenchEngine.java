@@ -73,7 +73,7 @@ final class BenchEngine implements AutoCloseable {
   }
 
   LookupResult lookup(BenchPrefix prefix) {
-    return client.lookup(space, 0, prefix.anchor(0), prefix.hashes(), prefix.chunks());
+    return client.lookup(space, 0, prefix.anchor(0), prefix.hashes(), prefix.chunks(), 0);
   }
 
   Acquisition acquire(BenchPrefix prefix) {

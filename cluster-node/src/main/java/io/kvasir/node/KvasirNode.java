@@ -8,11 +8,14 @@ import io.kvasir.node.index.IndexConfig;
 import io.kvasir.node.peer.Handoffs;
 import io.kvasir.node.peer.IndexFeed;
 import io.kvasir.node.peer.IndexQuestions;
+import io.kvasir.node.peer.LoadPlanner;
 import io.kvasir.node.peer.Neighbours;
 import io.kvasir.node.peer.PeerCounters;
 import io.kvasir.node.peer.PeerMessages;
 import io.kvasir.node.peer.PeerTable;
 import io.kvasir.node.peer.PullCoordinator;
+import io.kvasir.node.peer.PullRates;
+import io.kvasir.node.peer.RateProbe;
 import io.kvasir.node.peer.ServeCoordinator;
 import io.kvasir.node.peer.StoreEvents;
 import io.kvasir.node.store.Owner;
@@ -130,9 +133,19 @@ public final class KvasirNode implements AutoCloseable {
       peers.update(index.members()); // the index tells changes only, and alone there are none
       events.feed(feed);
 
+      final PullRates rates = new PullRates();
       final PullCoordinator pulls =
           new PullCoordinator(
-              store, events, index, transport, neighbours, peers, peerCounters, agent, clock);
+              store,
+              events,
+              index,
+              transport,
+              neighbours,
+              peers,
+              rates,
+              peerCounters,
+              agent,
+              clock);
       handoffs.connect(transport, peers, pulls);
       info = info(config, nodeId, store.incarnation(), index, transport);
       final NodeStats stats =
@@ -159,6 +172,8 @@ public final class KvasirNode implements AutoCloseable {
                   store,
                   events,
                   pulls,
+                  new LoadPlanner(peers, rates, clock),
+                  new RateProbe(pulls, rates, transfers, peerCounters, clock),
                   handoffs,
                   feed,
                   index,
@@ -259,6 +274,7 @@ public final class KvasirNode implements AutoCloseable {
         .termBytes(transport.termBytes())
         .windowBytes(transport.windowBytes())
         .externalDriver(transport.externalDriver())
+        .caps(transport.demandBytesPerSecond(), transport.handoffBytesPerSecond())
         .build();
   }
 

@@ -119,6 +119,7 @@ final class NodeStats {
     json.put("lookups", engines.lookups());
     json.put("lookupChunks", engines.lookupChunks());
     json.put("lookupFound", engines.lookupFound());
+    json.put("lookupWorth", engines.lookupWorth());
     json.put("acquires", engines.acquires());
     json.put("releases", engines.releases());
     json.put("commitRequests", engines.commits());
@@ -159,6 +160,7 @@ final class NodeStats {
     json.put("servesOpen", serves.open());
     json.put("serveRequests", peerCounters.serveRequests());
     json.put("failedOver", peerCounters.pullsFailedOver());
+    json.put("rateProbes", peerCounters.rateProbes());
     json.put("staleEntries", peerCounters.staleEntries());
     json.put("chunksFailed", stats.chunksFailed());
     json.put("chunksRefused", stats.chunksRefused());

@@ -117,10 +117,15 @@ public final class TestEngine implements AutoCloseable {
 
   /** Asks again while the index was late, which on a busy machine it may be a few times. */
   public LookupResult lookup(final long prompt, final int chunks) {
+    return lookup(prompt, chunks, 0);
+  }
+
+  /** As an engine that computes so many tokens in a second. */
+  public LookupResult lookup(final long prompt, final int chunks, final int tokensPerSecond) {
     final byte[] hashes = hashes(prompt, chunks);
-    LookupResult result = client.lookup(space, 0, anchor(hashes), hashes, chunks);
+    LookupResult result = client.lookup(space, 0, anchor(hashes), hashes, chunks, tokensPerSecond);
     for (int retries = 0; result.partial() && retries < PARTIAL_RETRIES_MAX; retries++) {
-      result = client.lookup(space, 0, anchor(hashes), hashes, chunks);
+      result = client.lookup(space, 0, anchor(hashes), hashes, chunks, tokensPerSecond);
     }
     return result;
   }

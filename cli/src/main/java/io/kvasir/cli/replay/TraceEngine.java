@@ -89,7 +89,7 @@ final class TraceEngine implements AutoCloseable {
   Loaded load(Trace.Request request, long writersMax) {
     int blocks = request.blockIds().length;
     LookupResult known =
-        client.lookup(space, 0, anchor(request, 0), hashes(request, 0, blocks), blocks);
+        client.lookup(space, 0, anchor(request, 0), hashes(request, 0, blocks), blocks, 0);
     // A partial answer says nothing of peers; ACQUIRE gives the index more time.
     int found = known.partial() ? blocks : known.found();
     Loaded loaded = new Loaded(0, 0, 0);

@@ -11,6 +11,7 @@ public final class EngineCounters {
   long lookups;
   long lookupChunks;
   long lookupFound;
+  long lookupWorth;
   long acquires;
   long releases;
   long commits;
@@ -61,6 +62,11 @@ public final class EngineCounters {
   /** Leading chunks they found. */
   public long lookupFound() {
     return lookupFound;
+  }
+
+  /** Of those, leading chunks that were worth loading. */
+  public long lookupWorth() {
+    return lookupWorth;
   }
 
   /** ACQUIRE requests. */

@@ -8,7 +8,6 @@ import io.kvasir.connectors.protocol.AcquireBody;
 import io.kvasir.connectors.protocol.AwaitBody;
 import io.kvasir.connectors.protocol.EmptyBody;
 import io.kvasir.connectors.protocol.ErrorCode;
-import io.kvasir.connectors.protocol.FoundBody;
 import io.kvasir.connectors.protocol.Frame;
 import io.kvasir.connectors.protocol.FrameWriter;
 import io.kvasir.connectors.protocol.JsonBody;
@@ -22,7 +21,6 @@ import io.kvasir.connectors.protocol.ReleasedBody;
 import io.kvasir.connectors.protocol.ReserveStatus;
 import io.kvasir.connectors.protocol.ReservedBody;
 import io.kvasir.connectors.protocol.SlotsBody;
-import io.kvasir.node.index.Holders;
 import io.kvasir.node.peer.AcquireOperation;
 import io.kvasir.node.peer.ChunkRun;
 import io.kvasir.node.peer.Handoffs;
@@ -30,18 +28,13 @@ import io.kvasir.node.peer.Space;
 import io.kvasir.node.store.SegmentFile;
 import io.kvasir.node.store.Store;
 import io.kvasir.node.store.StoreCodes;
-import io.kvasir.placement.ChunkKey;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /** Answers the requests of engines; one object for all sessions. Node agent only. */
 final class EngineRequests {
   private static final int ACQUISITIONS_MAX = 4096;
-  private static final long LOOKUP_NS = TimeUnit.MILLISECONDS.toNanos(5);
   private static final int LIST_HEADER_BYTES = 8;
   private static final int RESERVED_ENTRY_BYTES = 24;
   private static final int ABORTED_ENTRY_BYTES = 8;
@@ -51,6 +44,7 @@ final class EngineRequests {
   private final Store store;
   private final Spaces spaces;
   private final PrefixBody prefix = new PrefixBody();
+  private final LookupRequests lookups;
   private final HandoffRequests handoffs;
   private final AcquireBody acquire = new AcquireBody();
   private final AwaitBody await = new AwaitBody();
@@ -63,6 +57,7 @@ final class EngineRequests {
     this.services = services;
     this.store = services.store();
     this.spaces = new Spaces(store, services.chunkBytesMax());
+    this.lookups = new LookupRequests(endpoint, services);
     this.handoffs = new HandoffRequests(services.handoffs());
   }
 
@@ -101,7 +96,7 @@ final class EngineRequests {
     }
     switch (frame.type()) {
       case REGISTER -> register(session, frame);
-      case LOOKUP -> lookup(session, frame);
+      case LOOKUP -> lookups.lookup(session, frame);
       case ACQUIRE -> acquire(session, instance, frame);
       case AWAIT -> await(session, instance, frame);
       case RELEASE -> release(session, frame);
@@ -160,83 +155,6 @@ final class EngineRequests {
     json.put("chunkBytes", space.chunkBytes());
     json.put("epoch", Integer.toUnsignedLong(space.epoch()));
     session.json(MessageType.REGISTERED, frame.correlationId(), utf8(json));
-  }
-
-  private void lookup(final EngineSession session, final Frame frame) {
-    final ChunkRun run = run(session, prefix.wrap(frame));
-    final int correlationId = frame.correlationId();
-    endpoint.counters().lookups++;
-    endpoint.counters().lookupChunks += run.length();
-    int local = 0;
-    while (local < run.length() && isLocal(run, local)) {
-      local++;
-    }
-    if (local == run.length() || (frame.flags() & Protocol.FLAG_LOCAL_ONLY) != 0) {
-      found(session, correlationId, false, run, local, List.of());
-      return;
-    }
-    final int asked = local;
-    final ChunkKey[] keys = new ChunkKey[run.length() - asked];
-    final long[] groups = new long[keys.length];
-    for (int i = 0; i < keys.length; i++) {
-      keys[i] = run.key(asked + i);
-      groups[i] = run.group(asked + i);
-    }
-    services
-        .index()
-        .lookup(
-            keys,
-            groups,
-            services.clock().nanoTime() + LOOKUP_NS,
-            (holders, isWhole) ->
-                services
-                    .agent()
-                    .execute(() -> located(session, correlationId, run, asked, holders, !isWhole)));
-  }
-
-  private void located(
-      final EngineSession session,
-      final int correlationId,
-      final ChunkRun run,
-      final int asked,
-      final @Nullable Holders[] holders,
-      final boolean partial) {
-    int found = asked;
-    final List<Holders> toPull = new ArrayList<>();
-    while (found < run.length()) {
-      final Holders known = holders[found - asked];
-      if (!isLocal(run, found)) {
-        if (known == null || known.lengthBytes() != run.space().chunkBytes()) {
-          break;
-        }
-        toPull.add(known);
-      }
-      found++;
-    }
-    found(session, correlationId, partial, run, found, toPull);
-  }
-
-  private void found(
-      final EngineSession session,
-      final int correlationId,
-      final boolean partial,
-      final ChunkRun run,
-      final int found,
-      final List<Holders> toPull) {
-    endpoint.counters().lookupFound += found;
-    final FrameWriter out = session.answer();
-    if (out != null) {
-      final long chunkBytes = run.space().chunkBytes();
-      FoundBody.encode(
-          out,
-          correlationId,
-          partial,
-          found,
-          found - toPull.size(),
-          found * chunkBytes,
-          toPull.size() * chunkBytes,
-          TimeUnit.NANOSECONDS.toMicros(services.pulls().estimateNs(toPull)));
-    }
   }
 
   private void acquire(
@@ -390,13 +308,6 @@ final class EngineRequests {
     }
     instance.reservedSlots.remove(slot);
     return true;
-  }
-
-  private boolean isLocal(final ChunkRun run, final int index) {
-    final int slot = store.find(run.key(index));
-    return slot >= 0
-        && store.lengthBytes(slot) == run.space().chunkBytes()
-        && store.epoch(slot) == run.space().epoch();
   }
 
   static ChunkRun run(final EngineSession session, final PrefixBody body) {

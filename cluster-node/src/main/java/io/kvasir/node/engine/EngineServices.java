@@ -3,7 +3,9 @@ package io.kvasir.node.engine;
 import io.kvasir.node.index.ClusterIndex;
 import io.kvasir.node.peer.Handoffs;
 import io.kvasir.node.peer.IndexFeed;
+import io.kvasir.node.peer.LoadPlanner;
 import io.kvasir.node.peer.PullCoordinator;
+import io.kvasir.node.peer.RateProbe;
 import io.kvasir.node.peer.StoreEvents;
 import io.kvasir.node.store.Store;
 import java.util.concurrent.Executor;
@@ -28,6 +30,8 @@ public record EngineServices(
     Store store,
     StoreEvents events,
     PullCoordinator pulls,
+    LoadPlanner planner,
+    RateProbe probe,
     Handoffs handoffs,
     IndexFeed feed,
     ClusterIndex index,

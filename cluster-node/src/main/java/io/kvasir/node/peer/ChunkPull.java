@@ -5,6 +5,8 @@ import io.kvasir.node.index.Holders;
 import io.kvasir.placement.ChunkKey;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One chunk on its way from a peer into a reserved slot: which holders are left, and how far the
@@ -12,7 +14,6 @@ import java.util.List;
  */
 final class ChunkPull {
   static final long NOT_SENT = 0;
-  private static final int NO_HOLDER = -1;
 
   /** Another operation that waits for the same chunk. */
   record Follower(AcquireOperation operation, int index) {}
@@ -24,6 +25,9 @@ final class ChunkPull {
   final List<Follower> followers = new ArrayList<>(0);
   long pullId = NOT_SENT;
 
+  /** Of the holder that was asked last; null before. */
+  PullRates.@Nullable Transfer transfer;
+
   /** Its holder was asked to lend it, as a node of this host, not to send it. */
   boolean isBorrowed;
 
@@ -34,7 +38,7 @@ final class ChunkPull {
   boolean holderLeft;
 
   private final boolean[] tried;
-  private int holder = NO_HOLDER;
+  private int holder = HolderChoice.NONE;
   private long version;
   private int bytesReached;
   private EndReason failure = EndReason.FAILED;
@@ -57,38 +61,25 @@ final class ChunkPull {
   }
 
   /**
-   * Chooses the next holder: one that has the version whose bytes are already here, else the
-   * preferred one, else any, spread by key.
+   * Chooses the next holder: one that has the version whose bytes are already here, else any.
    *
    * @return false if none is left
    */
-  boolean chooseHolder(final PeerTable peers, final long preferredNodeId, final long nowNs) {
-    final int count = tried.length;
-    final int start = (int) Long.remainderUnsigned(key().w3(), count);
-    int best = NO_HOLDER;
-    int bestScore = -1;
-    for (int i = 0; i < count; i++) {
-      final int candidate = (start + i) % count;
-      final long nodeId = holders.nodeIds()[candidate];
-      if (tried[candidate] || peers.endpoint(nodeId, nowNs) == null) {
-        continue;
-      }
-      final boolean resumes = bytesReached > 0 && holders.versions()[candidate] == version;
-      final int score = (resumes ? 2 : 0) + (nodeId == preferredNodeId ? 1 : 0);
-      if (score > bestScore) {
-        bestScore = score;
-        best = candidate;
-      }
+  boolean chooseHolder(final HolderChoice choice, final long preferredNodeId, final long nowNs) {
+    int next = HolderChoice.NONE;
+    if (bytesReached > 0) {
+      next = choice.choose(holders, key(), preferredNodeId, version, tried, nowNs);
     }
-    holder = best;
-    if (best == NO_HOLDER) {
-      return false;
-    }
-    tried[best] = true;
-    if (bestScore < 2) {
+    if (next == HolderChoice.NONE) {
       version = 0;
       bytesReached = 0;
+      next = choice.choose(holders, key(), preferredNodeId, 0, tried, nowNs);
     }
+    holder = next;
+    if (next == HolderChoice.NONE) {
+      return false;
+    }
+    tried[next] = true;
     return true;
   }
 
@@ -113,6 +104,10 @@ final class ChunkPull {
   /** What the present holder has been asked for. */
   int bytesLeft() {
     return holders.lengthBytes() - bytesReached;
+  }
+
+  PullRates.Transfer transfer() {
+    return Objects.requireNonNull(transfer, "asked of nobody yet");
   }
 
   /** Why the asker does not get it, if no other holder is left. */

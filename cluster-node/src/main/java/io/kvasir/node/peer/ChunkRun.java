@@ -58,6 +58,11 @@ public final class ChunkRun {
     return new ChunkRun(space, keys, groups);
   }
 
+  /** The run of one of these chunks. */
+  ChunkRun only(final int index) {
+    return new ChunkRun(space, new ChunkKey[] {keys[index]}, new long[] {groups[index]});
+  }
+
   public Space space() {
     return space;
   }

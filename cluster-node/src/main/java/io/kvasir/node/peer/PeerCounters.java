@@ -14,6 +14,7 @@ public final class PeerCounters {
   private long bytesCopied;
   private long bytesLent;
   private long neighboursRefused;
+  private long rateProbes;
 
   void ready(final boolean[] fromPeer, final int from, final int to) {
     for (int i = from; i < to; i++) {
@@ -43,6 +44,10 @@ public final class PeerCounters {
 
   void neighbourRefused() {
     neighboursRefused++;
+  }
+
+  void rateProbed() {
+    rateProbes++;
   }
 
   void failedOver() {
@@ -113,6 +118,11 @@ public final class PeerCounters {
   /** Nodes that seemed to be of this host, but whose slab or proof was not what it should be. */
   public long neighboursRefused() {
     return neighboursRefused;
+  }
+
+  /** Chunks pulled from slow peers to see whether they still are. */
+  public long rateProbes() {
+    return rateProbes;
   }
 
   /** Bytes of chunks sent to peers. */

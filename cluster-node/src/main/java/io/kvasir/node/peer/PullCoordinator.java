@@ -2,32 +2,25 @@ package io.kvasir.node.peer;
 
 import io.kvasir.connectors.protocol.EndReason;
 import io.kvasir.node.index.ClusterIndex;
-import io.kvasir.node.index.Holders;
 import io.kvasir.node.store.Owner;
 import io.kvasir.node.store.Store;
 import io.kvasir.placement.ChunkKey;
-import io.kvasir.transport.PullChunk;
 import io.kvasir.transport.PullFailure;
-import io.kvasir.transport.PullListener;
-import io.kvasir.transport.PullRequest;
 import io.kvasir.transport.Transport;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import org.agrona.collections.Long2LongHashMap;
 import org.agrona.collections.LongHashSet;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Brings chunks of other nodes into this slab for {@link AcquireOperation}s: batches per holder,
- * checks what arrives, and goes on with the next holder when one fails. A key is pulled once at a
- * time; whoever else wants it follows. Node agent only.
+ * Brings chunks of other nodes into this slab for {@link AcquireOperation}s: has holders asked for
+ * them, takes over what arrives, and goes on with the next holder when one fails. A key is pulled
+ * once at a time; whoever else wants it follows. Node agent only.
  */
 public final class PullCoordinator {
   /** Longer than in LOOKUP: whoever acquires has mostly looked up before and counts on it. */
@@ -37,7 +30,6 @@ public final class PullCoordinator {
   private final StoreEvents events;
   private final ClusterIndex index;
   private final Transport transport;
-  private final Neighbours neighbours;
   private final PeerTable peers;
   private final PeerCounters counters;
   private final Executor agent;
@@ -45,8 +37,8 @@ public final class PullCoordinator {
   private final Map<ChunkKey, ChunkPull> running = new HashMap<>();
   private final List<AcquireOperation> unfinished = new ArrayList<>();
   private final List<ChunkPull> toSend = new ArrayList<>();
-  private final PullRates rates = new PullRates();
-  private long lastPullId;
+  private final PullRates rates;
+  private final PullSender sender;
 
   public PullCoordinator(
       final Store store,
@@ -55,6 +47,7 @@ public final class PullCoordinator {
       final Transport transport,
       final Neighbours neighbours,
       final PeerTable peers,
+      final PullRates rates,
       final PeerCounters counters,
       final Executor agent,
       final NanoClock clock) {
@@ -62,13 +55,14 @@ public final class PullCoordinator {
     this.events = events;
     this.index = index;
     this.transport = transport;
-    this.neighbours = neighbours;
     this.peers = peers;
+    this.rates = rates;
     this.counters = counters;
     this.agent = agent;
     this.clock = clock;
     peers.onChange(this::leaveDeparted);
-    neighbours.connect(new Borrowed());
+    this.sender =
+        new PullSender(store, transport, neighbours, peers, rates, agent, clock, new Sent());
   }
 
   /**
@@ -104,7 +98,7 @@ public final class PullCoordinator {
 
   /** An id for a pull that someone else starts. */
   long newPullId() {
-    return ++lastPullId;
+    return sender.newPullId();
   }
 
   /** Sends what was begun and ends what is late. */
@@ -112,7 +106,9 @@ public final class PullCoordinator {
     int work = 0;
     if (!toSend.isEmpty()) {
       work += toSend.size();
-      send(nowNs);
+      final List<ChunkPull> batch = List.copyOf(toSend);
+      toSend.clear();
+      sender.send(batch, nowNs);
     }
     for (int i = unfinished.size() - 1; i >= 0; i--) {
       final AcquireOperation operation = unfinished.get(i);
@@ -131,29 +127,6 @@ public final class PullCoordinator {
       nearest = Math.min(nearest, operation.deadlineNs() - nowNs);
     }
     return nearest;
-  }
-
-  /**
-   * What it would take now to pull these chunks, by what pulls from their holders took of late.
-   *
-   * @param holders of each chunk that is to be pulled
-   * @return 0 if it is not known: from one of them nothing has come yet
-   */
-  public long estimateNs(final List<Holders> holders) {
-    final Long2LongHashMap bytesOf = new Long2LongHashMap(0);
-    for (final Holders chunk : holders) {
-      final long nodeId = chunk.nodeIds()[0];
-      bytesOf.put(nodeId, bytesOf.get(nodeId) + chunk.lengthBytes());
-    }
-    long longestNs = 0;
-    for (final long nodeId : bytesOf.keySet()) {
-      final long estimateNs = rates.estimateNs(nodeId, bytesOf.get(nodeId));
-      if (estimateNs == PullRates.UNKNOWN_NS) {
-        return 0;
-      }
-      longestNs = Math.max(longestNs, estimateNs);
-    }
-    return longestNs;
   }
 
   /** Operations that have not ended. */
@@ -252,81 +225,6 @@ public final class PullCoordinator {
     vain.forEachLong(transport::cancel);
   }
 
-  /** Groups what waits by operation and holder, in order, and hands it to the transport. */
-  private void send(final long nowNs) {
-    record Batch(AcquireOperation operation, long nodeId) {}
-    final Map<Batch, List<ChunkPull>> batches = new LinkedHashMap<>();
-    final List<ChunkPull> hopeless = new ArrayList<>();
-    long preferred = 0;
-    for (final ChunkPull pull : toSend) {
-      if (pull.chooseHolder(peers, preferred, nowNs)) {
-        preferred = pull.holderNodeId();
-        batches
-            .computeIfAbsent(new Batch(pull.operation, preferred), _ -> new ArrayList<>())
-            .add(pull);
-      } else {
-        hopeless.add(pull);
-      }
-    }
-    toSend.clear();
-    batches.forEach(
-        (batch, pulls) -> {
-          for (int from = 0; from < pulls.size(); from += PullRequest.CHUNKS_MAX) {
-            final int to = Math.min(pulls.size(), from + PullRequest.CHUNKS_MAX);
-            send(batch.operation(), batch.nodeId(), pulls.subList(from, to), nowNs);
-          }
-        });
-    hopeless.forEach(pull -> giveUp(pull, pull.failure()));
-  }
-
-  /** From the slab of a node of this host if it can be, else over the network. */
-  private void send(
-      final AcquireOperation operation,
-      final long nodeId,
-      final List<ChunkPull> pulls,
-      final long nowNs) {
-    final boolean isWhole = pulls.stream().allMatch(pull -> pull.fromOffset() == 0);
-    if (!isWhole || !neighbours.borrow(nodeId, pulls, nowNs)) {
-      transfer(operation, nodeId, pulls, nowNs);
-    }
-  }
-
-  private void transfer(
-      final AcquireOperation operation,
-      final long nodeId,
-      final List<ChunkPull> pulls,
-      final long nowNs) {
-    final long pullId = ++lastPullId;
-    final List<PullChunk> chunks = new ArrayList<>(pulls.size());
-    long bytes = 0;
-    for (final ChunkPull pull : pulls) {
-      pull.pullId = pullId;
-      bytes += pull.bytesLeft();
-      chunks.add(
-          new PullChunk(
-              pull.key(),
-              pull.group(),
-              store.memory(pull.slot),
-              operation.run().space().chunkBytes(),
-              pull.version(),
-              pull.fromOffset()));
-    }
-    final Outcome outcome = new Outcome(List.copyOf(pulls), rates.begin(nodeId, bytes, nowNs));
-    final PullRequest request =
-        new PullRequest(
-            pullId,
-            nodeId,
-            Objects.requireNonNull(peers.endpoint(nodeId, nowNs), "a chosen holder is a member"),
-            chunks,
-            operation.run().space().tag(),
-            operation.run().space().epoch(),
-            operation.deadlineNs(),
-            outcome);
-    if (!transport.pull(request)) {
-      outcome.pulls.forEach(pull -> outcome.failed(pull, PullFailure.OVERLOADED, 0, 0));
-    }
-  }
-
   private void received(final ChunkPull pull, final long version, final int crc32c) {
     peers.answered(pull.holderNodeId());
     final long cookie = events.register(new Arrival(pull));
@@ -399,71 +297,24 @@ public final class PullCoordinator {
     }
   }
 
-  /** What became of chunks that a node of this host was to lend. */
-  private final class Borrowed implements Borrowing.Outcome {
+  private final class Sent implements PullSender.Outcome {
     @Override
     public void received(final ChunkPull pull, final long version, final int crc32c) {
       PullCoordinator.this.received(pull, version, crc32c);
     }
 
     @Override
-    public void failed(final ChunkPull pull, final PullFailure reason, final long version) {
-      pull.isBorrowed = false;
-      PullCoordinator.this.failed(pull, reason, version, 0);
-    }
-
-    @Override
-    public void unanswered(final long peerNodeId, final List<ChunkPull> pulls) {
-      final long nowNs = clock.nanoTime();
-      final boolean isThere = peers.endpoint(peerNodeId, nowNs) != null;
-      final List<ChunkPull> wanted = new ArrayList<>(pulls.size());
-      for (final ChunkPull pull : pulls) {
-        if (isThere && !pull.isUnwanted) {
-          pull.isBorrowed = false;
-          wanted.add(pull);
-        } else {
-          failed(pull, pull.isUnwanted ? PullFailure.CANCELLED : PullFailure.UNREACHABLE, 0);
-        }
-      }
-      if (!wanted.isEmpty()) {
-        transfer(wanted.getFirst().operation, peerNodeId, wanted, nowNs);
-      }
-    }
-  }
-
-  /** Brings the outcome of a batch from the lane to the node agent. */
-  private final class Outcome implements PullListener {
-    private final List<ChunkPull> pulls;
-    private final PullRates.Transfer transfer;
-
-    private Outcome(final List<ChunkPull> pulls, final PullRates.Transfer transfer) {
-      this.pulls = pulls;
-      this.transfer = transfer;
-    }
-
-    @Override
-    public void received(final int chunk, final long version, final int crc32c) {
-      agent.execute(
-          () -> {
-            final ChunkPull pull = pulls.get(chunk);
-            transfer.arrived(pull.bytesLeft(), clock.nanoTime());
-            PullCoordinator.this.received(pull, version, crc32c);
-          });
-    }
-
-    @Override
     public void failed(
-        final int chunk, final PullFailure reason, final long version, final int bytesReached) {
-      agent.execute(() -> failed(pulls.get(chunk), reason, version, bytesReached));
-    }
-
-    private void failed(
         final ChunkPull pull,
         final PullFailure reason,
         final long version,
         final int bytesReached) {
-      transfer.lost(pull.bytesLeft());
       PullCoordinator.this.failed(pull, reason, version, bytesReached);
+    }
+
+    @Override
+    public void hopeless(final ChunkPull pull) {
+      giveUp(pull, pull.failure());
     }
   }
 

@@ -2,26 +2,60 @@ package io.kvasir.node.peer;
 
 import java.util.function.LongPredicate;
 import org.agrona.collections.Long2ObjectHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How fast the chunks of each peer came of late, to estimate what the next ones will take: moving
- * averages of the time until the first chunk starts and of the time per byte after it, and the
- * bytes that are on their way. Node agent only.
+ * averages of the time until the first chunk starts (latency, and what the peer had to do before)
+ * and of the time per byte after it, and the bytes that are on their way. Node agent only.
  */
-final class PullRates {
+public final class PullRates {
   static final long UNKNOWN_NS = -1;
 
   /** Of a new sample; the last ten or so count. */
   private static final double WEIGHT = 0.2;
 
+  /** Of a sample that proves the average wrong: a chunk cannot take longer than it took. */
+  private static final double PROOF_WEIGHT = 0.5;
+
   private static final double UNKNOWN = -1;
 
   private final Long2ObjectHashMap<Rate> rates = new Long2ObjectHashMap<>();
 
-  private static final class Rate {
+  /** What is known of one peer. */
+  static final class Rate {
     private double nsPerByte = UNKNOWN;
     private double startNs;
     private long bytesOnTheWay;
+    private long askedNs;
+
+    /** Whether anything has come, or was late. */
+    boolean isKnown() {
+      return nsPerByte != UNKNOWN;
+    }
+
+    /** Of one byte, once the peer sends. */
+    double nsPerByte() {
+      return nsPerByte;
+    }
+
+    /** Until the peer sends. */
+    double startNs() {
+      return startNs;
+    }
+
+    long bytesOnTheWay() {
+      return bytesOnTheWay;
+    }
+
+    /** When the peer was last asked for something. */
+    long askedNs() {
+      return askedNs;
+    }
+
+    long estimateNs(final long bytes) {
+      return Math.round(startNs + (bytesOnTheWay + bytes) * nsPerByte);
+    }
   }
 
   /** Some chunks asked of one peer by one message, which come one after another. */
@@ -43,16 +77,33 @@ final class PullRates {
       if (!isFirst) {
         // Since the first, not since the last: this thread may learn of several at once.
         bytesAfterFirst += bytes;
-        rate.nsPerByte = average(rate.nsPerByte, (nowNs - firstNs) / (double) bytesAfterFirst);
+        rate.nsPerByte =
+            average(rate.nsPerByte, (nowNs - firstNs) / (double) bytesAfterFirst, WEIGHT);
         return;
       }
       isFirst = false;
       firstNs = nowNs;
       final double tookNs = nowNs - askedNs;
-      if (rate.nsPerByte == UNKNOWN) {
-        rate.nsPerByte = tookNs / bytes;
+      if (tookNs < bytes * rate.nsPerByte) {
+        rate.nsPerByte = average(rate.nsPerByte, tookNs / bytes, PROOF_WEIGHT);
+      }
+      if (rate.isKnown()) {
+        final double startNs = Math.max(0, tookNs - bytes * rate.nsPerByte);
+        rate.startNs = average(rate.startNs, startNs, WEIGHT);
       } else {
-        rate.startNs = average(rate.startNs, Math.max(0, tookNs - bytes * rate.nsPerByte));
+        rate.nsPerByte = tookNs / bytes;
+      }
+    }
+
+    /** Time was up before a chunk, or the rest of it, was here: it takes at least that long. */
+    void late(final long bytes, final long nowNs) {
+      lost(bytes);
+      final double atLeast =
+          isFirst
+              ? (nowNs - askedNs) / (double) bytes
+              : (nowNs - firstNs) / (double) (bytesAfterFirst + bytes);
+      if (atLeast > rate.nsPerByte) {
+        rate.nsPerByte = average(rate.nsPerByte, atLeast, PROOF_WEIGHT);
       }
     }
 
@@ -61,8 +112,8 @@ final class PullRates {
       rate.bytesOnTheWay -= bytes;
     }
 
-    private static double average(final double before, final double sample) {
-      return before == UNKNOWN ? sample : before + WEIGHT * (sample - before);
+    private static double average(final double before, final double sample, final double weight) {
+      return before == UNKNOWN ? sample : before + weight * (sample - before);
     }
   }
 
@@ -70,15 +121,19 @@ final class PullRates {
   Transfer begin(final long nodeId, final long bytes, final long nowNs) {
     final Rate rate = rates.computeIfAbsent(nodeId, _ -> new Rate());
     rate.bytesOnTheWay += bytes;
+    rate.askedNs = nowNs;
     return new Transfer(rate, nowNs);
+  }
+
+  /** What is known of the peer, or null before it was first asked. */
+  @Nullable Rate of(final long nodeId) {
+    return rates.get(nodeId);
   }
 
   /** What it would take to get so many bytes from the peer now, or {@link #UNKNOWN_NS}. */
   long estimateNs(final long nodeId, final long bytes) {
     final Rate rate = rates.get(nodeId);
-    return rate == null || rate.nsPerByte == UNKNOWN
-        ? UNKNOWN_NS
-        : Math.round(rate.startNs + (rate.bytesOnTheWay + bytes) * rate.nsPerByte);
+    return rate == null || !rate.isKnown() ? UNKNOWN_NS : rate.estimateNs(bytes);
   }
 
   /** Forgets the peers that are gone. */

@@ -60,6 +60,24 @@ class PullRatesTest {
   }
 
   @Test
+  void shouldFollowWhenThePeerBecomesFasterAndOnlySingleChunksCome() {
+    rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, 3 * CHUNK_BYTES);
+    for (int i = 0; i < 20; i++) {
+      rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, CHUNK_BYTES);
+    }
+    assertNear(CHUNK_BYTES, rates.estimateNs(PEER, CHUNK_BYTES));
+  }
+
+  @Test
+  void shouldLearnFromWhatIsLateWhenNothingComes() {
+    rates.begin(PEER, CHUNK_BYTES, 0).late(CHUNK_BYTES, 5 * CHUNK_BYTES);
+    assertEquals(5 * CHUNK_BYTES, rates.estimateNs(PEER, CHUNK_BYTES));
+    // That it was no later than some deadline says nothing of a peer that is known to be slower.
+    rates.begin(PEER, CHUNK_BYTES, 0).late(CHUNK_BYTES, CHUNK_BYTES);
+    assertEquals(5 * CHUNK_BYTES, rates.estimateNs(PEER, CHUNK_BYTES));
+  }
+
+  @Test
   void shouldForgetWhenThePeerIsGone() {
     rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, CHUNK_BYTES);
     rates.retain(nodeId -> nodeId != PEER);

@@ -16,6 +16,7 @@ import io.kvasir.connectors.protocol.FrameWriter;
 import io.kvasir.connectors.protocol.HandoffCreatedBody;
 import io.kvasir.connectors.protocol.HandoffEndedBody;
 import io.kvasir.connectors.protocol.JsonBody;
+import io.kvasir.connectors.protocol.LookupBody;
 import io.kvasir.connectors.protocol.MalformedFrameException;
 import io.kvasir.connectors.protocol.MessageType;
 import io.kvasir.connectors.protocol.PrefixBody;
@@ -121,24 +122,32 @@ public final class KvasirClient implements AutoCloseable {
   }
 
   /**
-   * Asks how many leading chunks of a run exist. A hint: nothing is pinned.
+   * Asks how many leading chunks of a run exist, and how many of them are worth loading. A hint:
+   * nothing is pinned.
    *
    * @param firstPosition index within the prompt of the first chunk named here, in chunks
    * @param anchorHash content hash of the first chunk of the group that holds it, 32 bytes
    * @param hashes content hashes in prompt order, 32 bytes each
    * @param count number of hashes, 1 to 262,144
+   * @param prefillTokensPerSecond how fast the engine would compute this prompt now, 0 not to say
    */
   public LookupResult lookup(
-      Space space, int firstPosition, byte[] anchorHash, byte[] hashes, int count) {
+      Space space,
+      int firstPosition,
+      byte[] anchorHash,
+      byte[] hashes,
+      int count,
+      int prefillTokensPerSecond) {
     checkOwn(space);
     return call(
         MessageType.LOOKUP,
         deadline(timeout),
         (w, correlationId) ->
-            PrefixBody.encodeLookup(
+            LookupBody.encode(
                 w,
                 correlationId,
                 false,
+                prefillTokensPerSecond,
                 space.id(),
                 space.epoch(),
                 firstPosition,
@@ -156,7 +165,9 @@ public final class KvasirClient implements AutoCloseable {
               found.local(),
               found.foundBytes(),
               found.peerBytes(),
-              found.estimateUs());
+              found.estimateUs(),
+              found.worth(),
+              found.advice());
         });
   }
 

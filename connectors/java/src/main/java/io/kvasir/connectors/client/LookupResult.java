@@ -1,5 +1,7 @@
 package io.kvasir.connectors.client;
 
+import io.kvasir.connectors.protocol.LoadAdvice;
+
 /**
  * What the node knows of a run of chunks. A hint: nothing is pinned.
  *
@@ -10,6 +12,15 @@ package io.kvasir.connectors.client;
  * @param peerBytes bytes that would have to be pulled from peers
  * @param estimateUs microseconds that pulling the peer bytes would take now, 0 = nothing to pull or
  *     unknown
+ * @param worth leading chunks that are worth loading; the rest is sooner computed
+ * @param advice why so many
  */
 public record LookupResult(
-    boolean partial, int found, int local, long foundBytes, long peerBytes, long estimateUs) {}
+    boolean partial,
+    int found,
+    int local,
+    long foundBytes,
+    long peerBytes,
+    long estimateUs,
+    int worth,
+    LoadAdvice advice) {}

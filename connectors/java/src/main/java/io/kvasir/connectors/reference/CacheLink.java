@@ -36,6 +36,9 @@ final class CacheLink implements AutoCloseable {
   /** A prefill that takes longer is not handed off to its end. */
   private static final Duration HANDOFF_LIMIT = Duration.ofMinutes(1);
 
+  /** Before an index that is late counts as one that knows nothing; 5 ms each. */
+  private static final int LOOKUPS_MAX = 3;
+
   private static final long RECONNECT_PAUSE_NS = 1_000_000_000L;
   private static final String ENGINE_VERSION = "1";
   private static final Logger LOG = LoggerFactory.getLogger(CacheLink.class);
@@ -59,17 +62,17 @@ final class CacheLink implements AutoCloseable {
 
   /**
    * Appends the KV of the leading chunks that the cache has to the empty sequence {@code kv}, at
-   * most {@code chunks}. After a failure, and when the node does not confirm the load, {@code kv}
-   * is empty again.
+   * most {@code chunks}, and only those that come sooner than they are computed. After a failure,
+   * and when the node does not confirm the load, {@code kv} is empty again.
    */
-  CacheLoad load(byte[] hashes, int chunks, KvPool.Sequence kv) {
+  CacheLoad load(byte[] hashes, int chunks, KvPool.Sequence kv, PrefillRate rate) {
     if (chunks == 0) {
       return CacheLoad.MISS;
     }
     try {
       final Session open = session();
       if (open != null) {
-        final CacheLoad load = load(open, hashes, chunks, kv);
+        final CacheLoad load = load(open, hashes, chunks, kv, rate);
         if (load.chunks() > 0) {
           loads++;
         }
@@ -232,16 +235,26 @@ final class CacheLink implements AutoCloseable {
     }
   }
 
-  private CacheLoad load(Session open, byte[] hashes, int chunks, KvPool.Sequence kv) {
+  private CacheLoad load(
+      Session open, byte[] hashes, int chunks, KvPool.Sequence kv, PrefillRate rate) {
     final byte[] anchor = hashOf(hashes, 0);
-    final LookupResult known = open.client().lookup(open.space(), 0, anchor, hashes, chunks);
-    // A partial answer says nothing of peers; ACQUIRE gives the index more time.
-    final int found = known.partial() ? chunks : known.found();
-    if (found == 0) {
+    LookupResult known = lookup(open, anchor, hashes, chunks, rate);
+    // A partial answer says nothing of peers, and loading what may not be worth it costs more.
+    for (int asked = 1; known.partial() && asked < LOOKUPS_MAX; asked++) {
+      known = lookup(open, anchor, hashes, chunks, rate);
+    }
+    final int wanted = known.worth();
+    if (wanted == 0) {
       return CacheLoad.MISS;
     }
-    return take(
-        open, open.client().acquire(open.space(), 0, anchor, hashes, found, LOAD_LIMIT), kv);
+    // By then they would have been computed.
+    final Duration limit = rate.timeFor(wanted * config.chunkTokens(), LOAD_LIMIT);
+    return take(open, open.client().acquire(open.space(), 0, anchor, hashes, wanted, limit), kv);
+  }
+
+  private static LookupResult lookup(
+      Session open, byte[] anchor, byte[] hashes, int chunks, PrefillRate rate) {
+    return open.client().lookup(open.space(), 0, anchor, hashes, chunks, rate.tokensPerSecond());
   }
 
   /** Copies the chunks as they come. */

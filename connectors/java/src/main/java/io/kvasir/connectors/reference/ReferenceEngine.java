@@ -11,9 +11,10 @@ import org.jspecify.annotations.Nullable;
  * logits mean nothing as language; they exist so that tests and the quickstart can prove that KV
  * which came through the cache gives the same bits as KV computed here.
  *
- * <p>A prompt loads the chunks that exist somewhere, computes the rest, at least its last token,
- * and afterwards stores the chunks that were new. Nothing is kept from one prompt to the next: what
- * is reused came through the cache. A cache that fails is a miss, never an exception.
+ * <p>A prompt loads the chunks that exist somewhere and come sooner than they are computed,
+ * computes the rest, at least its last token, and afterwards stores the chunks that were new.
+ * Nothing is kept from one prompt to the next: what is reused came through the cache. A cache that
+ * fails is a miss, never an exception.
  *
  * <p>Not thread-safe.
  */
@@ -22,6 +23,7 @@ public final class ReferenceEngine implements AutoCloseable {
   private final ReferenceModel model;
   private final KvPool.Sequence kv;
   private final @Nullable CacheLink cache;
+  private final PrefillRate rate = new PrefillRate();
   private byte[] hashes = new byte[0];
   private int loadedChunks;
 
@@ -55,7 +57,7 @@ public final class ReferenceEngine implements AutoCloseable {
     final long startNs = begin(tokens);
     CacheLoad loaded = CacheLoad.MISS;
     if (load && cache != null) {
-      loaded = cache.load(hashes, reusableChunks(tokens), kv);
+      loaded = cache.load(hashes, reusableChunks(tokens), kv, rate);
     }
     return finish(tokens, loaded, startNs, (_, _) -> {});
   }
@@ -124,13 +126,10 @@ public final class ReferenceEngine implements AutoCloseable {
     loadedChunks = loaded.chunks();
     final long loadedNs = System.nanoTime();
     final float[] logits = model.prefill(tokens, tokens.length, kv, progress);
+    final long endNs = System.nanoTime();
+    rate.computed(tokens.length - loadedChunks * config.chunkTokens(), endNs - loadedNs);
     return new PrefillResult(
-        logits,
-        tokens.length,
-        loaded,
-        config.chunkTokens(),
-        System.nanoTime() - startNs,
-        loadedNs - startNs);
+        logits, tokens.length, loaded, config.chunkTokens(), endNs - startNs, loadedNs - startNs);
   }
 
   /**

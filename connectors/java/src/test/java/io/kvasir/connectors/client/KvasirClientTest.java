@@ -21,6 +21,9 @@ import io.kvasir.connectors.protocol.EndReason;
 import io.kvasir.connectors.protocol.ErrorBody;
 import io.kvasir.connectors.protocol.ErrorCode;
 import io.kvasir.connectors.protocol.FoundBody;
+import io.kvasir.connectors.protocol.Frame;
+import io.kvasir.connectors.protocol.LoadAdvice;
+import io.kvasir.connectors.protocol.LookupBody;
 import io.kvasir.connectors.protocol.MessageType;
 import io.kvasir.connectors.protocol.ReadyBody;
 import io.kvasir.connectors.protocol.ReleaseStatus;
@@ -180,7 +183,8 @@ final class KvasirClientTest {
           final Space space = register(client);
           final var e =
               assertThrows(
-                  KvasirProtocolException.class, () -> client.lookup(space, 0, ANCHOR, HASHES, 2));
+                  KvasirProtocolException.class,
+                  () -> client.lookup(space, 0, ANCHOR, HASHES, 2, 900));
           assertEquals(ErrorCode.STALE_EPOCH, e.errorCode());
           assertTrue(client.isOpen());
           assertEquals("{}", client.stats());
@@ -192,8 +196,10 @@ final class KvasirClientTest {
     withClient(
         peer -> {
           register(peer);
-          int id = peer.expect(MessageType.LOOKUP).correlationId();
-          FoundBody.encode(peer.writer(), id, false, 2, 1, 8192, 4096, 70);
+          final Frame lookup = peer.expect(MessageType.LOOKUP);
+          assertEquals(900, new LookupBody().wrap(lookup).prefillTokensPerSecond());
+          int id = lookup.correlationId();
+          FoundBody.encode(peer.writer(), id, false, 2, 1, 8192, 4096, 70, 1, LoadAdvice.BANDWIDTH);
           peer.flush();
           id = peer.expect(MessageType.ACQUIRE).correlationId();
           AcquiredBody.encode(peer.writer(), id, 77, 2);
@@ -225,8 +231,8 @@ final class KvasirClientTest {
         client -> {
           final Space space = register(client);
           assertEquals(
-              new LookupResult(false, 2, 1, 8192, 4096, 70),
-              client.lookup(space, 0, ANCHOR, HASHES, 2));
+              new LookupResult(false, 2, 1, 8192, 4096, 70, 1, LoadAdvice.BANDWIDTH),
+              client.lookup(space, 0, ANCHOR, HASHES, 2, 900));
           load(client, space);
           store(client, space);
           client.goodbye();
@@ -243,7 +249,8 @@ final class KvasirClientTest {
         Peer::hang,
         client ->
             assertThrows(
-                IllegalArgumentException.class, () -> client.lookup(old[0], 0, ANCHOR, HASHES, 1)));
+                IllegalArgumentException.class,
+                () -> client.lookup(old[0], 0, ANCHOR, HASHES, 1, 0)));
   }
 
   @Test

@@ -11,15 +11,19 @@ package io.kvasir.connectors.protocol;
  *  8       u64   foundBytes
  *  16      u64   peerBytes: bytes that would have to be pulled
  *  24      u64   estimateUs: what pulling peerBytes would take now, 0 = nothing to pull or unknown
+ *  32      u32   worth: leading chunks that are worth loading, at most found
+ *  36      u32   advice: why so many
  * </pre>
  */
 public final class FoundBody extends Body {
-  static final int LENGTH = 32;
+  static final int LENGTH = 40;
 
   private static final int LOCAL = 4;
   private static final int FOUND_BYTES = 8;
   private static final int PEER_BYTES = 16;
   private static final int ESTIMATE_US = 24;
+  private static final int WORTH = 32;
+  private static final int ADVICE = 36;
 
   private boolean partial;
 
@@ -40,8 +44,12 @@ public final class FoundBody extends Body {
     checkLong(FOUND_BYTES, "foundBytes");
     checkLong(PEER_BYTES, "peerBytes");
     checkLong(ESTIMATE_US, "estimateUs");
-    if (local() > found() || peerBytes() > foundBytes()) {
-      throw malformed("found", found() + " local=" + local() + " foundBytes=" + foundBytes());
+    checkInt(WORTH, "worth");
+    checkBelow(ADVICE, LoadAdvice.COUNT, "advice");
+    if (local() > found() || worth() > found() || peerBytes() > foundBytes()) {
+      throw malformed(
+          "found",
+          found() + " local=" + local() + " worth=" + worth() + " foundBytes=" + foundBytes());
     }
     return this;
   }
@@ -76,6 +84,16 @@ public final class FoundBody extends Body {
     return longAt(ESTIMATE_US);
   }
 
+  /** Leading chunks that are worth loading; the rest is sooner computed. */
+  public int worth() {
+    return intAt(WORTH);
+  }
+
+  /** Why so many. */
+  public LoadAdvice advice() {
+    return LoadAdvice.of(intAt(ADVICE));
+  }
+
   /** Encodes a FOUND. */
   public static void encode(
       FrameWriter writer,
@@ -85,13 +103,17 @@ public final class FoundBody extends Body {
       int local,
       long foundBytes,
       long peerBytes,
-      long estimateUs) {
+      long estimateUs,
+      int worth,
+      LoadAdvice advice) {
     writer.begin(MessageType.FOUND, partial ? Protocol.FLAG_PARTIAL : 0, correlationId, LENGTH);
     writer.putInt(found);
     writer.putInt(local);
     writer.putLong(foundBytes);
     writer.putLong(peerBytes);
     writer.putLong(estimateUs);
+    writer.putInt(worth);
+    writer.putInt(advice.code());
     writer.end();
   }
 }

@@ -19,14 +19,14 @@ public enum MessageType {
   REGISTER(0x02, Kind.REQUEST, Sender.ENGINE, 0, 2, REQUEST_JSON_BYTES_MAX),
   /** Answer to {@link #REGISTER}: the space id. */
   REGISTERED(0x82, Kind.REPLY, Sender.NODE, 0, 2, BODY_BYTES_MAX),
-  /** How many leading chunks exist? */
+  /** How many leading chunks exist, and are worth loading? */
   LOOKUP(
       0x10,
       Kind.REQUEST,
       Sender.ENGINE,
       Protocol.FLAG_LOCAL_ONLY,
-      PrefixBody.lengthOf(1),
-      PrefixBody.lengthOf(ENTRIES_MAX)),
+      LookupBody.lengthOf(1),
+      LookupBody.lengthOf(ENTRIES_MAX)),
   /** Answer to {@link #LOOKUP}. */
   FOUND(0x90, Kind.REPLY, Sender.NODE, Protocol.FLAG_PARTIAL, FoundBody.LENGTH, FoundBody.LENGTH),
   /** Make leading chunks resident and pin them. */

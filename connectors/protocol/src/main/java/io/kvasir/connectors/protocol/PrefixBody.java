@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.Objects;
 
 /**
- * LOOKUP and RESERVE, and the tail of ACQUIRE: a run of chunks of one prompt.
+ * RESERVE, and the tail of LOOKUP, ACQUIRE and others: a run of chunks of one prompt.
  *
  * <pre>
  *  offset  type        field
@@ -29,13 +29,13 @@ public final class PrefixBody extends Body {
   public PrefixBody() {}
 
   /**
-   * Views the body of a LOOKUP or RESERVE.
+   * Views the body of a RESERVE.
    *
    * @throws MalformedFrameException MALFORMED or INVALID_ARGUMENT
    */
   public PrefixBody wrap(Frame frame) {
     view(frame);
-    checkType(MessageType.LOOKUP, MessageType.RESERVE);
+    checkType(MessageType.RESERVE);
     return check(0);
   }
 
@@ -104,24 +104,6 @@ public final class PrefixBody extends Body {
   /** Copies all content hashes out. */
   public void copyHashes(ByteBuffer target) {
     target.put(array(), hashOffset(0), count() * Protocol.HASH_BYTES);
-  }
-
-  /** Encodes a LOOKUP. */
-  public static void encodeLookup(
-      FrameWriter writer,
-      int correlationId,
-      boolean localOnly,
-      int space,
-      int epoch,
-      int firstPosition,
-      byte[] anchorHash,
-      byte[] hashes,
-      int count) {
-    checkArguments(firstPosition, anchorHash, hashes, count);
-    final int flags = localOnly ? Protocol.FLAG_LOCAL_ONLY : 0;
-    writer.begin(MessageType.LOOKUP, flags, correlationId, lengthOf(count));
-    put(writer, space, epoch, firstPosition, anchorHash, hashes, count);
-    writer.end();
   }
 
   /** Encodes a RESERVE. */

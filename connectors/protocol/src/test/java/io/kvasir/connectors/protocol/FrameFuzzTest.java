@@ -133,14 +133,24 @@ final class FrameFuzzTest {
             case HELLO, HELLO_OK, REGISTER, REGISTERED, STATS_OK, NODE_STATE ->
                 JsonBody.text(f).length();
             case STATS, PING, PONG, GOODBYE, GOODBYE_OK -> f.bodyLength();
-            case LOOKUP, RESERVE -> read(new PrefixBody().wrap(f));
+            case LOOKUP -> {
+              final LookupBody b = new LookupBody().wrap(f);
+              yield b.prefillTokensPerSecond() + read(b.prefix());
+            }
+            case RESERVE -> read(new PrefixBody().wrap(f));
             case ACQUIRE -> {
               final AcquireBody b = new AcquireBody().wrap(f);
               yield b.deadlineMs() + read(b.prefix());
             }
             case FOUND -> {
               final FoundBody b = new FoundBody().wrap(f);
-              yield b.found() + b.local() + b.foundBytes() + b.peerBytes() + b.estimateUs();
+              yield b.found()
+                  + b.local()
+                  + b.foundBytes()
+                  + b.peerBytes()
+                  + b.estimateUs()
+                  + b.worth()
+                  + b.advice().code();
             }
             case ACQUIRED, AWAITED -> {
               final AcquiredBody b = new AcquiredBody().wrap(f);

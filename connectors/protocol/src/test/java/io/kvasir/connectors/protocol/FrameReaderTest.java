@@ -69,12 +69,12 @@ final class FrameReaderTest {
     final byte[] bytes =
         Vectors.encoded(
             w ->
-                PrefixBody.encodeLookup(
-                    w, 1, false, 1, 0, 0, Vectors.hash(7), hashes, Protocol.ENTRIES_MAX));
+                LookupBody.encode(
+                    w, 1, false, 0, 1, 0, 0, Vectors.hash(7), hashes, Protocol.ENTRIES_MAX));
     final FrameReader reader = Vectors.reader(bytes, Side.ENGINE);
     final Frame frame = reader.next();
     assertNotNull(frame);
-    final PrefixBody prefix = new PrefixBody().wrap(frame);
+    final PrefixBody prefix = new LookupBody().wrap(frame).prefix();
     assertEquals(Protocol.ENTRIES_MAX, prefix.count());
     final ByteBuffer copy = ByteBuffer.allocate(hashes.length);
     prefix.copyHashes(copy);
@@ -107,17 +107,17 @@ final class FrameReaderTest {
     assertRefused(ErrorCode.UNKNOWN_TYPE, 5, header(8, 1, 0x7F, 0, 5));
     assertRefused(ErrorCode.UNKNOWN_TYPE, 5, header(24, 1, MessageType.READY.code(), 0, 5));
     assertRefused(ErrorCode.MALFORMED, 5, header(8, 1, 0x70, 1, 5));
-    assertRefused(ErrorCode.MALFORMED, 5, header(88, 1, MessageType.LOOKUP.code(), 2, 5));
+    assertRefused(ErrorCode.MALFORMED, 5, header(96, 1, MessageType.LOOKUP.code(), 2, 5));
     assertRefused(ErrorCode.MALFORMED, 0, header(8, 1, 0x70, 0, 0));
     assertRefused(ErrorCode.MALFORMED, 5, header(9, 1, 0x70, 0, 5));
-    assertRefused(ErrorCode.MALFORMED, 5, header(8 + 48, 1, MessageType.LOOKUP.code(), 0, 5));
+    assertRefused(ErrorCode.MALFORMED, 5, header(8 + 8 + 48, 1, MessageType.LOOKUP.code(), 0, 5));
     assertRefused(
         ErrorCode.FRAME_TOO_LARGE, 5, header(8 + 64 * 1024 + 1, 1, MessageType.HELLO.code(), 0, 5));
     assertRefused(
         ErrorCode.FRAME_TOO_LARGE,
         5,
         header(
-            8 + PrefixBody.lengthOf(Protocol.ENTRIES_MAX) + 1, 1, MessageType.LOOKUP.code(), 0, 5));
+            8 + LookupBody.lengthOf(Protocol.ENTRIES_MAX) + 1, 1, MessageType.LOOKUP.code(), 0, 5));
   }
 
   @Test

@@ -63,39 +63,65 @@ final class VectorsTest {
   private void checkPrefixes() {
     encodes(
         "lookup",
-        w -> PrefixBody.encodeLookup(w, 3, false, 3, 0, 0, Vectors.hash(0), Vectors.hashes(0), 1));
-    PrefixBody prefix = new PrefixBody().wrap(frame("lookup", MessageType.LOOKUP, 0, 3));
-    assertPrefix(prefix, 3, 0, 0, 0, 0);
+        w -> LookupBody.encode(w, 3, false, 0, 3, 0, 0, Vectors.hash(0), Vectors.hashes(0), 1));
+    LookupBody lookup = new LookupBody().wrap(frame("lookup", MessageType.LOOKUP, 0, 3));
+    assertEquals(0, lookup.prefillTokensPerSecond());
+    assertPrefix(lookup.prefix(), 3, 0, 0, 0, 0);
+    encodes(
+        "lookup-prefill-rate",
+        w ->
+            LookupBody.encode(
+                w, 23, false, 12_000, 3, 0, 4, Vectors.hash(4), Vectors.hashes(4, 36), 2));
+    lookup = lookup.wrap(frame("lookup-prefill-rate", MessageType.LOOKUP, 0, 23));
+    assertEquals(12_000, lookup.prefillTokensPerSecond());
+    assertPrefix(lookup.prefix(), 3, 0, 4, 4, 4, 36);
 
     encodes(
         "lookup-local-only",
         w ->
-            PrefixBody.encodeLookup(
-                w, 4, true, 3, 7, 5, Vectors.hash(16), Vectors.hashes(32, 64, 240), 3));
-    prefix =
-        prefix.wrap(frame("lookup-local-only", MessageType.LOOKUP, Protocol.FLAG_LOCAL_ONLY, 4));
-    assertPrefix(prefix, 3, 7, 5, 16, 32, 64, 240);
+            LookupBody.encode(
+                w, 4, true, 0, 3, 7, 5, Vectors.hash(16), Vectors.hashes(32, 64, 240), 3));
+    lookup =
+        lookup.wrap(frame("lookup-local-only", MessageType.LOOKUP, Protocol.FLAG_LOCAL_ONLY, 4));
+    assertPrefix(lookup.prefix(), 3, 7, 5, 16, 32, 64, 240);
 
-    encodes("found", w -> FoundBody.encode(w, 4, false, 3, 1, 786_432, 524_288, 850));
-    final FoundBody found = new FoundBody().wrap(frame("found", MessageType.FOUND, 0, 4));
+    encodes(
+        "found",
+        w -> FoundBody.encode(w, 4, false, 3, 1, 786_432, 524_288, 850, 3, LoadAdvice.ALL));
+    FoundBody found = new FoundBody().wrap(frame("found", MessageType.FOUND, 0, 4));
     assertEquals(3, found.found());
     assertEquals(1, found.local());
     assertEquals(786_432, found.foundBytes());
     assertEquals(524_288, found.peerBytes());
     assertEquals(850, found.estimateUs());
+    assertEquals(3, found.worth());
+    assertEquals(LoadAdvice.ALL, found.advice());
     assertFalse(found.isPartial());
 
-    encodes("found-partial", w -> FoundBody.encode(w, 4, true, 1, 1, 262_144, 0, 0));
-    found.wrap(frame("found-partial", MessageType.FOUND, Protocol.FLAG_PARTIAL, 4));
+    encodes(
+        "found-partial",
+        w -> FoundBody.encode(w, 4, true, 1, 1, 262_144, 0, 0, 1, LoadAdvice.UNKNOWN));
+    found = found.wrap(frame("found-partial", MessageType.FOUND, Protocol.FLAG_PARTIAL, 4));
     assertEquals(1, found.found());
     assertTrue(found.isPartial());
+    assertEquals(LoadAdvice.UNKNOWN, found.advice());
+
+    encodes(
+        "found-not-worth",
+        w ->
+            FoundBody.encode(
+                w, 23, false, 3, 1, 786_432, 524_288, 90_000, 1, LoadAdvice.BANDWIDTH));
+    found = found.wrap(frame("found-not-worth", MessageType.FOUND, 0, 23));
+    assertEquals(3, found.found());
+    assertEquals(1, found.worth());
+    assertEquals(LoadAdvice.BANDWIDTH, found.advice());
 
     encodes(
         "reserve",
         w ->
             PrefixBody.encodeReserve(
                 w, 9, 3, 0, 36, Vectors.hash(100), Vectors.hashes(101, 102), 2));
-    prefix = prefix.wrap(frame("reserve", MessageType.RESERVE, 0, 9));
+    final PrefixBody prefix = new PrefixBody().wrap(frame("reserve", MessageType.RESERVE, 0, 9));
     assertPrefix(prefix, 3, 0, 36, 100, 101, 102);
   }
 

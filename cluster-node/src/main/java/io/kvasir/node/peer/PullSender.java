@@ -1,0 +1,221 @@
+package io.kvasir.node.peer;
+
+import io.kvasir.node.store.Store;
+import io.kvasir.transport.PullChunk;
+import io.kvasir.transport.PullFailure;
+import io.kvasir.transport.PullListener;
+import io.kvasir.transport.PullRequest;
+import io.kvasir.transport.TrafficClass;
+import io.kvasir.transport.Transport;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Executor;
+import org.agrona.concurrent.NanoClock;
+
+/**
+ * Asks holders for chunks, in batches: one of this host by its slab if it can be, the others over
+ * the network. Brings what became of each chunk to the node agent, and tells {@link PullRates}.
+ * Node agent only.
+ */
+final class PullSender {
+  /** What becomes of a chunk that a holder was asked for. */
+  interface Outcome {
+    /** The bytes are in the slot, and their checksum is right. */
+    void received(ChunkPull pull, long version, int crc32c);
+
+    /** This holder does not deliver it. */
+    void failed(ChunkPull pull, PullFailure reason, long version, int bytesReached);
+
+    /** There is no holder left to ask. */
+    void hopeless(ChunkPull pull);
+  }
+
+  private final Store store;
+  private final Transport transport;
+  private final Neighbours neighbours;
+  private final PeerTable peers;
+  private final PullRates rates;
+  private final HolderChoice choice;
+  private final Executor agent;
+  private final NanoClock clock;
+  private final Outcome outcome;
+  private long lastPullId;
+
+  PullSender(
+      final Store store,
+      final Transport transport,
+      final Neighbours neighbours,
+      final PeerTable peers,
+      final PullRates rates,
+      final Executor agent,
+      final NanoClock clock,
+      final Outcome outcome) {
+    this.store = store;
+    this.transport = transport;
+    this.neighbours = neighbours;
+    this.peers = peers;
+    this.rates = rates;
+    this.choice = new HolderChoice(peers, rates);
+    this.agent = agent;
+    this.clock = clock;
+    this.outcome = outcome;
+    neighbours.connect(new Borrowed());
+  }
+
+  /** An id for a pull that someone else starts. */
+  long newPullId() {
+    return ++lastPullId;
+  }
+
+  /** Groups the chunks by operation and holder, in order, and asks for them. */
+  void send(final List<ChunkPull> toSend, final long nowNs) {
+    record Batch(AcquireOperation operation, long nodeId) {}
+    final Map<Batch, List<ChunkPull>> batches = new LinkedHashMap<>();
+    final List<ChunkPull> hopeless = new ArrayList<>();
+    long preferred = 0;
+    for (final ChunkPull pull : toSend) {
+      if (pull.chooseHolder(choice, preferred, nowNs)) {
+        preferred = pull.holderNodeId();
+        batches
+            .computeIfAbsent(new Batch(pull.operation, preferred), _ -> new ArrayList<>())
+            .add(pull);
+      } else {
+        hopeless.add(pull);
+      }
+    }
+    batches.forEach(
+        (batch, pulls) -> {
+          for (int from = 0; from < pulls.size(); from += PullRequest.CHUNKS_MAX) {
+            final int to = Math.min(pulls.size(), from + PullRequest.CHUNKS_MAX);
+            send(batch.operation(), batch.nodeId(), pulls.subList(from, to), nowNs);
+          }
+        });
+    hopeless.forEach(outcome::hopeless);
+  }
+
+  /** From the slab of a node of this host if it can be, else over the network. */
+  private void send(
+      final AcquireOperation operation,
+      final long nodeId,
+      final List<ChunkPull> pulls,
+      final long nowNs) {
+    begin(nodeId, pulls, nowNs);
+    final boolean isWhole = pulls.stream().allMatch(pull -> pull.fromOffset() == 0);
+    if (!isWhole || !neighbours.borrow(nodeId, pulls, nowNs)) {
+      transfer(operation, nodeId, pulls, nowNs);
+    }
+  }
+
+  private void begin(final long nodeId, final List<ChunkPull> pulls, final long nowNs) {
+    final long bytes = pulls.stream().mapToLong(ChunkPull::bytesLeft).sum();
+    final PullRates.Transfer transfer = rates.begin(nodeId, bytes, nowNs);
+    pulls.forEach(pull -> pull.transfer = transfer);
+  }
+
+  private void transfer(
+      final AcquireOperation operation,
+      final long nodeId,
+      final List<ChunkPull> pulls,
+      final long nowNs) {
+    final long pullId = newPullId();
+    final List<PullChunk> chunks = new ArrayList<>(pulls.size());
+    for (final ChunkPull pull : pulls) {
+      pull.pullId = pullId;
+      chunks.add(
+          new PullChunk(
+              pull.key(),
+              pull.group(),
+              store.memory(pull.slot),
+              operation.run().space().chunkBytes(),
+              pull.version(),
+              pull.fromOffset()));
+    }
+    final Answers answers = new Answers(List.copyOf(pulls));
+    final PullRequest request =
+        new PullRequest(
+            TrafficClass.DEMAND,
+            pullId,
+            nodeId,
+            Objects.requireNonNull(peers.endpoint(nodeId, nowNs), "a chosen holder is a member"),
+            chunks,
+            operation.run().space().tag(),
+            operation.run().space().epoch(),
+            operation.deadlineNs(),
+            answers);
+    if (!transport.pull(request)) {
+      answers.pulls.forEach(pull -> failed(pull, PullFailure.OVERLOADED, 0, 0));
+    }
+  }
+
+  private void received(final ChunkPull pull, final long version, final int crc32c) {
+    pull.transfer().arrived(pull.bytesLeft(), clock.nanoTime());
+    outcome.received(pull, version, crc32c);
+  }
+
+  private void failed(
+      final ChunkPull pull, final PullFailure reason, final long version, final int bytesReached) {
+    if (reason == PullFailure.DEADLINE) {
+      pull.transfer().late(pull.bytesLeft(), clock.nanoTime());
+    } else {
+      pull.transfer().lost(pull.bytesLeft());
+    }
+    outcome.failed(pull, reason, version, bytesReached);
+  }
+
+  /** What became of chunks that a node of this host was to lend. */
+  private final class Borrowed implements Borrowing.Outcome {
+    @Override
+    public void received(final ChunkPull pull, final long version, final int crc32c) {
+      PullSender.this.received(pull, version, crc32c);
+    }
+
+    @Override
+    public void failed(final ChunkPull pull, final PullFailure reason, final long version) {
+      pull.isBorrowed = false;
+      PullSender.this.failed(pull, reason, version, 0);
+    }
+
+    @Override
+    public void unanswered(final long peerNodeId, final List<ChunkPull> pulls) {
+      final long nowNs = clock.nanoTime();
+      final boolean isThere = peers.endpoint(peerNodeId, nowNs) != null;
+      final List<ChunkPull> wanted = new ArrayList<>(pulls.size());
+      for (final ChunkPull pull : pulls) {
+        if (isThere && !pull.isUnwanted) {
+          pull.isBorrowed = false;
+          pull.transfer().lost(pull.bytesLeft());
+          wanted.add(pull);
+        } else {
+          failed(pull, pull.isUnwanted ? PullFailure.CANCELLED : PullFailure.UNREACHABLE, 0);
+        }
+      }
+      if (!wanted.isEmpty()) {
+        begin(peerNodeId, wanted, nowNs);
+        transfer(wanted.getFirst().operation, peerNodeId, wanted, nowNs);
+      }
+    }
+  }
+
+  /** Brings what becomes of a batch from the lane to the node agent. */
+  private final class Answers implements PullListener {
+    private final List<ChunkPull> pulls;
+
+    private Answers(final List<ChunkPull> pulls) {
+      this.pulls = pulls;
+    }
+
+    @Override
+    public void received(final int chunk, final long version, final int crc32c) {
+      agent.execute(() -> PullSender.this.received(pulls.get(chunk), version, crc32c));
+    }
+
+    @Override
+    public void failed(
+        final int chunk, final PullFailure reason, final long version, final int bytesReached) {
+      agent.execute(() -> PullSender.this.failed(pulls.get(chunk), reason, version, bytesReached));
+    }
+  }
+}
