@@ -3,6 +3,8 @@ package io.kvasir.cli;
 import io.kvasir.cli.quickstart.Quickstart;
 import io.kvasir.cli.quickstart.QuickstartResult;
 import io.kvasir.cli.quickstart.QuickstartTable;
+import io.kvasir.cli.quickstart.SlowLink;
+import io.kvasir.cli.quickstart.SlowLinkResult;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Objects;
@@ -22,6 +24,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 final class QuickstartCommand implements Callable<Integer> {
   private static final int NODES_MAX = 16;
+  private static final int REQUESTS = 64;
+  private static final int REQUESTS_THROTTLED = 24;
   private static final int REQUESTS_MAX = 10_000;
 
   @Spec private @Nullable CommandSpec spec;
@@ -35,23 +39,38 @@ final class QuickstartCommand implements Callable<Integer> {
 
   @Option(
       names = "--requests",
-      defaultValue = "64",
       paramLabel = "N",
-      description = "Prompts, each with and without the cache (default: ${DEFAULT-VALUE}).")
-  private int requests;
+      description = "Prompts, each with and without the cache (default: 64, throttled 24).")
+  private @Nullable Integer requests;
 
   @Option(names = "--keep", description = "Leave the nodes running.")
   private boolean keep;
+
+  @Option(
+      names = "--throttle",
+      description = "Two nodes over a link that is too slow to win: what does the cache cost then?")
+  private boolean isThrottled;
 
   @Mixin private JsonOption json = new JsonOption();
 
   @Override
   public Integer call() throws IOException {
+    if (isThrottled && keep) {
+      throw new ParameterException(
+          Objects.requireNonNull(spec).commandLine(),
+          "KVA-0603 --throttle does not go with --keep; leave one out");
+    }
     requireWithin("--nodes", nodes, 2, NODES_MAX);
-    requireWithin("--requests", requests, 1, REQUESTS_MAX);
+    int wanted = requests != null ? requests : isThrottled ? REQUESTS_THROTTLED : REQUESTS;
+    requireWithin("--requests", wanted, 1, REQUESTS_MAX);
+    if (isThrottled) {
+      SlowLinkResult result = SlowLink.run(wanted, System.err);
+      json.write(result, result::print);
+      return result.isSuccess() ? 0 : 1;
+    }
     QuickstartResult result =
         Quickstart.run(
-            Path.of(System.getProperty("kvasir.home", "")), nodes, requests, keep, System.err);
+            Path.of(System.getProperty("kvasir.home", "")), nodes, wanted, keep, System.err);
     json.write(result, out -> QuickstartTable.print(result, out));
     return result.isSuccess() ? 0 : 1;
   }

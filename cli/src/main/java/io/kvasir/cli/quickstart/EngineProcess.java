@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A reference engine as a child process, spoken to in lines of JSON. It has this JVM's class path
@@ -50,8 +51,11 @@ final class EngineProcess implements AutoCloseable {
     Thread.ofPlatform().daemon().name("kvasir-" + name + "-answers").start(this::readAnswers);
   }
 
-  /** Starts an engine beside the node that listens on {@code socket}; does not wait for it. */
-  static EngineProcess start(String name, Path socket, Path log) throws IOException {
+  /**
+   * Starts an engine beside the node that listens on {@code socket}, without a cache if that is
+   * null; does not wait for it.
+   */
+  static EngineProcess start(String name, @Nullable Path socket, Path log) throws IOException {
     final List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (final String flag : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
@@ -62,7 +66,10 @@ final class EngineProcess implements AutoCloseable {
     // Weights and KV take about 40 MB; one collector thread leaves the cores to the computation.
     command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(ReferenceEngineMain.class.getName(), socket.toString()));
+    command.add(ReferenceEngineMain.class.getName());
+    if (socket != null) {
+      command.add(socket.toString());
+    }
     final Process process =
         new ProcessBuilder(command)
             .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()))
