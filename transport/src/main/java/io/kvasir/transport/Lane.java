@@ -42,7 +42,8 @@ final class Lane implements Runnable {
       new ManyToOneConcurrentArrayQueue<>(NOTES_MAX);
   private final Consumer<Note> onNote;
   private final ConcurrentHashMap<Long, Pull> pulls = new ConcurrentHashMap<>();
-  private final AtomicInteger pullsInFlight = new AtomicInteger();
+  private final AtomicInteger demandPulls = new AtomicInteger();
+  private final AtomicInteger handoffPulls = new AtomicInteger();
   private final LaneIdle idle = new LaneIdle();
   private final Thread thread;
   private volatile boolean isRunning = true;
@@ -72,7 +73,8 @@ final class Lane implements Runnable {
     this.table = new SessionTable(context, this::onPullEnded);
     this.onDoubt = table::doubt;
     this.onNote = note -> table.note(note, turnNs);
-    this.submitted = new ManyToOneConcurrentArrayQueue<>(Math.max(2, config.maxPullsInFlight()));
+    int pullsMax = TrafficClass.values().length * config.maxPullsInFlight();
+    this.submitted = new ManyToOneConcurrentArrayQueue<>(pullsMax);
     this.port = config.port();
     this.thread = Thread.ofPlatform().name("kvasir-lane-0").daemon().unstarted(this);
   }
@@ -86,13 +88,14 @@ final class Lane implements Runnable {
   }
 
   boolean submit(PullRequest request) {
-    if (!isRunning || pullsInFlight.incrementAndGet() > config.maxPullsInFlight()) {
-      pullsInFlight.decrementAndGet();
+    AtomicInteger inFlight = inFlight(request.trafficClass());
+    if (!isRunning || inFlight.incrementAndGet() > config.maxPullsInFlight()) {
+      inFlight.decrementAndGet();
       return false;
     }
     Pull pull = new Pull(request, config.creditBytes(), System.nanoTime());
     if (pulls.putIfAbsent(request.pullId(), pull) != null) {
-      pullsInFlight.decrementAndGet();
+      inFlight.decrementAndGet();
       throw new IllegalArgumentException(
           "KVA-0411 pull id is in flight - pullId=" + request.pullId() + "; choose another");
     }
@@ -104,6 +107,18 @@ final class Lane implements Runnable {
       cancelSubmitted();
     }
     return true;
+  }
+
+  /** Of each class as many pulls as allowed: hand-offs wait long and must not take all places. */
+  private AtomicInteger inFlight(TrafficClass trafficClass) {
+    return switch (trafficClass) {
+      case DEMAND -> demandPulls;
+      case HANDOFF -> handoffPulls;
+    };
+  }
+
+  private int pullsInFlight() {
+    return demandPulls.get() + handoffPulls.get();
   }
 
   /** Ends what nobody will take out of the queue any more. */
@@ -185,7 +200,7 @@ final class Lane implements Runnable {
       onError(e);
       isBroken = true;
     }
-    boolean isActive = context.servesInFlight() > 0 || pullsInFlight.get() > 0;
+    boolean isActive = context.shares.servesInFlight() > 0 || pullsInFlight() > 0;
     try {
       idle.idle(work, isActive);
     } catch (RuntimeException e) {
@@ -214,7 +229,7 @@ final class Lane implements Runnable {
       table.pull(pull, nowNs);
       work++;
     }
-    context.beginTurn(nowNs);
+    context.shares.beginTurn(nowNs);
     work += doubts.drain(onDoubt);
     turnNs = nowNs;
     work += notes.drain(onNote);
@@ -233,12 +248,12 @@ final class Lane implements Runnable {
     }
     nextTickNs = nowNs + TICK_NS;
     table.onTick(nowNs, nowNs - mayJudgeAtNs >= 0);
-    context.counters.set(Counter.PULLS_IN_FLIGHT, pullsInFlight.get());
+    context.counters.set(Counter.PULLS_IN_FLIGHT, pullsInFlight());
   }
 
   private void onPullEnded(Pull pull) {
     pulls.remove(pull.request.pullId());
-    pullsInFlight.decrementAndGet();
+    inFlight(pull.request.trafficClass()).decrementAndGet();
   }
 
   // Aeron.

@@ -15,15 +15,13 @@ final class LaneContext {
   final Runnable wake;
   final ControlWriter control = new ControlWriter();
   final DataWriter data = new DataWriter();
-  private final RateCap demandCap;
-  private final RateCap handoffCap;
+  final Shares shares;
   final long heartbeatNs;
   final long silenceNs;
   final long sessionTimeoutNs;
   final long idleCloseNs;
   private final RandomGenerator random;
   private long nextTransferId;
-  private int servesInFlight;
 
   LaneContext(
       TransportConfig config,
@@ -43,22 +41,7 @@ final class LaneContext {
     this.sessionTimeoutNs = config.sessionTimeout().toNanos();
     this.idleCloseNs = config.idleClose().toNanos();
     this.nextTransferId = random.nextLong();
-    long nowNs = System.nanoTime();
-    this.demandCap = new RateCap(config.demandBytesPerSecond(), nowNs);
-    this.handoffCap = new RateCap(config.handoffBytesPerSecond(), nowNs);
-  }
-
-  /** Once a turn. */
-  void beginTurn(long nowNs) {
-    demandCap.fill(nowNs);
-    handoffCap.fill(nowNs);
-  }
-
-  RateCap cap(TrafficClass trafficClass) {
-    return switch (trafficClass) {
-      case DEMAND -> demandCap;
-      case HANDOFF -> handoffCap;
-    };
+    this.shares = new Shares(config, counters, System.nanoTime());
   }
 
   /** Never repeats in this run, and another run starts elsewhere. */
@@ -68,25 +51,5 @@ final class LaneContext {
 
   long newToken() {
     return random.nextLong();
-  }
-
-  /** Takes one of the limited places for serves. */
-  boolean beginServe() {
-    if (servesInFlight == config.maxServesInFlight()) {
-      return false;
-    }
-    servesInFlight++;
-    counters.increment(Counters.Counter.SERVES_STARTED);
-    counters.set(Counters.Counter.SERVES_IN_FLIGHT, servesInFlight);
-    return true;
-  }
-
-  void endServe() {
-    servesInFlight--;
-    counters.set(Counters.Counter.SERVES_IN_FLIGHT, servesInFlight);
-  }
-
-  int servesInFlight() {
-    return servesInFlight;
   }
 }

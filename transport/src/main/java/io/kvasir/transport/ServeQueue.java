@@ -15,7 +15,9 @@ final class ServeQueue {
   private final Supplier<@Nullable ExclusivePublication> data;
   private final ArrayList<Serve> serves = new ArrayList<>();
   private final LongArrayList overloadsDue = new LongArrayList();
+  private final Turns turns = new Turns();
   private int next;
+  private boolean isStuck;
 
   /**
    * An empty queue.
@@ -42,7 +44,7 @@ final class ServeQueue {
 
   /** Takes a new pull, or refuses it; null if it was refused. */
   @Nullable Serve begin(Session session, Serve.Head head, long grantedBytes) {
-    if (!context.beginServe()) {
+    if (!context.shares.beginServe(head.trafficClass())) {
       // Beyond the limit of refusals a peer that floods us hears nothing; its deadlines pass.
       if (overloadsDue.size() < REFUSALS_MAX) {
         overloadsDue.addLong(head.transferId());
@@ -75,18 +77,34 @@ final class ServeQueue {
       }
       overloadsDue.removeAt(last);
     }
-    for (int tried = serves.size(); tried > 0; tried--) {
+    isStuck = false;
+    TrafficClass first = turns.first();
+    if (advanceOne(first, control)) {
+      return 1;
+    }
+    if (isStuck) {
+      return 0; // the stream takes nothing now: the turn stays theirs
+    }
+    turns.passed(first);
+    TrafficClass second = first == TrafficClass.DEMAND ? TrafficClass.HANDOFF : TrafficClass.DEMAND;
+    return advanceOne(second, control) ? 1 : 0;
+  }
+
+  private boolean advanceOne(TrafficClass trafficClass, ExclusivePublication control) {
+    for (int tried = serves.size(); tried > 0 && !isStuck; tried--) {
       next = next + 1 < serves.size() ? next + 1 : 0;
       Serve serve = serves.get(next);
-      boolean isAdvanced = serve.isComplete() && advance(serve, control);
-      if (serve.isEnded()) {
-        end(serve);
-      }
-      if (isAdvanced) {
-        return 1;
+      if (serve.trafficClass == trafficClass) {
+        boolean isAdvanced = serve.isComplete() && advance(serve, control);
+        if (serve.isEnded()) {
+          end(serve);
+        }
+        if (isAdvanced) {
+          return true;
+        }
       }
     }
-    return 0;
+    return false;
   }
 
   private boolean advance(Serve serve, ExclusivePublication control) {
@@ -114,17 +132,22 @@ final class ServeQueue {
   }
 
   private boolean sendSegment(Serve serve) {
-    RateCap cap = context.cap(serve.trafficClass);
     ExclusivePublication to = data.get();
-    if (to == null || !cap.isOpen()) {
+    if (to == null) {
       return false;
     }
     long bytes = Math.min(DataWriter.payloadMax(to), serve.lengthBytes() - serve.offset());
     int length = (int) Math.min(bytes, serve.creditLeft());
-    if (length <= 0 || !context.data.segment(to, serve, length)) {
+    if (length <= 0 || !context.shares.mayGo(serve.trafficClass)) {
       return false;
     }
-    cap.sent(length);
+    if (!context.data.segment(to, serve, length)) {
+      context.shares.stuck(serve.trafficClass);
+      isStuck = true;
+      return false;
+    }
+    context.shares.went(serve.trafficClass, length);
+    turns.went(serve.trafficClass, length);
     context.counters.increment(Counter.SEGMENTS_SENT);
     context.counters.add(Counter.BYTES_SENT, length);
     if (serve.sent(length)) {
@@ -163,7 +186,7 @@ final class ServeQueue {
   private void end(Serve serve) {
     serve.end();
     if (serves.remove(serve)) {
-      context.endServe();
+      context.shares.endServe(serve.trafficClass);
     }
   }
 }

@@ -22,8 +22,8 @@ import java.util.List;
  * @param creditBytes payload bytes that a holder may send ahead of the reader, per pull.
  * @param demandBytesPerSecond what this node sends at most for demand pulls of peers, 0: no cap.
  * @param handoffBytesPerSecond the same for hand-offs.
- * @param maxPullsInFlight pulls of this node that have not ended.
- * @param maxServesInFlight pulls of peers that are being served.
+ * @param maxPullsInFlight pulls of this node that have not ended, of each traffic class.
+ * @param maxServesInFlight pulls of peers that are being served, of each traffic class.
  * @param maxSessions peers with a session, and also strangers that have not introduced themselves.
  * @param heartbeat interval of heartbeats while a session has work.
  * @param silence a pull fails after this time without a frame from its holder.
