@@ -8,6 +8,7 @@ import io.kvasir.node.index.IndexConfig;
 import io.kvasir.node.peer.Handoffs;
 import io.kvasir.node.peer.IndexFeed;
 import io.kvasir.node.peer.IndexQuestions;
+import io.kvasir.node.peer.Links;
 import io.kvasir.node.peer.LoadPlanner;
 import io.kvasir.node.peer.Neighbours;
 import io.kvasir.node.peer.PeerCounters;
@@ -154,6 +155,7 @@ public final class KvasirNode implements AutoCloseable {
               store,
               peers,
               peerCounters,
+              new Links(peers, rates),
               pulls,
               serves,
               neighbours,

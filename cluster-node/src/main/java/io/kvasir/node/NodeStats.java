@@ -10,6 +10,7 @@ import io.kvasir.node.index.ClusterMember;
 import io.kvasir.node.index.IndexStats;
 import io.kvasir.node.peer.HandoffCounters;
 import io.kvasir.node.peer.Handoffs;
+import io.kvasir.node.peer.Links;
 import io.kvasir.node.peer.Neighbours;
 import io.kvasir.node.peer.PeerCounters;
 import io.kvasir.node.peer.PeerTable;
@@ -30,6 +31,7 @@ final class NodeStats {
   private final Store store;
   private final PeerTable peers;
   private final PeerCounters peerCounters;
+  private final Links links;
   private final PullCoordinator pulls;
   private final ServeCoordinator serves;
   private final Neighbours neighbours;
@@ -42,6 +44,7 @@ final class NodeStats {
       final Store store,
       final PeerTable peers,
       final PeerCounters peerCounters,
+      final Links links,
       final PullCoordinator pulls,
       final ServeCoordinator serves,
       final Neighbours neighbours,
@@ -52,6 +55,7 @@ final class NodeStats {
     this.store = store;
     this.peers = peers;
     this.peerCounters = peerCounters;
+    this.links = links;
     this.pulls = pulls;
     this.serves = serves;
     this.neighbours = neighbours;
@@ -71,6 +75,7 @@ final class NodeStats {
     cache(json.putObject("cache"), engines.counters());
     engines(json.putObject("engines"), engines);
     peers(json.putObject("peers"));
+    links(json.putArray("links"));
     handoffs(json.putObject("handoffs"));
     index(json.putObject("index"), index.stats());
     final ArrayNode members = json.putArray("members");
@@ -160,6 +165,7 @@ final class NodeStats {
     json.put("servesOpen", serves.open());
     json.put("serveRequests", peerCounters.serveRequests());
     json.put("failedOver", peerCounters.pullsFailedOver());
+    json.put("breakersOpened", peers.breakersOpened());
     json.put("rateProbes", peerCounters.rateProbes());
     json.put("staleEntries", peerCounters.staleEntries());
     json.put("chunksFailed", stats.chunksFailed());
@@ -170,6 +176,17 @@ final class NodeStats {
     json.put("aeronErrors", stats.aeronErrors());
     json.put("notesDropped", stats.notesDropped());
     json.put("driverStarts", stats.driverStarts());
+  }
+
+  private void links(final ArrayNode json) {
+    for (final Links.Link link : links.all()) {
+      json.addObject()
+          .put("nodeId", HexFormat.of().toHexDigits(link.nodeId()))
+          .put("breaker", link.breaker())
+          .put("bytesPerSecond", link.bytesPerSecond())
+          .put("startUs", link.startUs())
+          .put("bytesOnTheWay", link.bytesOnTheWay());
+    }
   }
 
   private void handoffs(final ObjectNode json) {

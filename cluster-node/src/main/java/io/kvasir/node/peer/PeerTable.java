@@ -3,8 +3,6 @@ package io.kvasir.node.peer;
 import io.kvasir.node.index.ClusterMember;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import org.agrona.collections.Long2LongHashMap;
 import org.agrona.collections.Long2ObjectHashMap;
 import org.jspecify.annotations.Nullable;
 
@@ -13,12 +11,11 @@ import org.jspecify.annotations.Nullable;
  * for seconds; without this memory each pull would find out again. Node agent only.
  */
 public final class PeerTable {
-  private static final long AVOID_NS = TimeUnit.SECONDS.toNanos(3);
-
   private final Long2ObjectHashMap<ClusterMember> members = new Long2ObjectHashMap<>();
-  private final Long2LongHashMap avoidUntilNs = new Long2LongHashMap(0);
+  private final Long2ObjectHashMap<Breaker> breakers = new Long2ObjectHashMap<>();
   private List<ClusterMember> all = List.of();
   private final List<Runnable> listeners = new ArrayList<>();
+  private long breakersOpened;
 
   /** Told after every change of members. */
   void onChange(final Runnable listener) {
@@ -34,7 +31,7 @@ public final class PeerTable {
         members.put(member.nodeId(), member);
       }
     }
-    avoidUntilNs.keySet().removeIfLong(nodeId -> !members.containsKey(nodeId));
+    breakers.keySet().removeIfLong(nodeId -> !members.containsKey(nodeId));
     listeners.forEach(Runnable::run);
   }
 
@@ -48,28 +45,46 @@ public final class PeerTable {
     return all;
   }
 
-  /** It did not answer: ask others for a while. */
-  void avoid(final long nodeId, final long nowNs) {
-    avoidUntilNs.put(nodeId, nowNs + AVOID_NS);
+  /** The member is being asked for chunks. */
+  void asked(final long nodeId, final long nowNs) {
+    final Breaker breaker = breakers.get(nodeId);
+    if (breaker != null) {
+      breaker.asked(nowNs);
+    }
+  }
+
+  /** A pull from it failed because it did not answer, or not as it should. */
+  void failed(final long nodeId, final long pullId, final long nowNs) {
+    if (breakers.computeIfAbsent(nodeId, _ -> new Breaker()).failed(pullId, nowNs)) {
+      breakersOpened++;
+    }
   }
 
   /** It answered. */
   void answered(final long nodeId) {
-    avoidUntilNs.remove(nodeId);
+    final Breaker breaker = breakers.get(nodeId);
+    if (breaker != null) {
+      breaker.answered();
+    }
   }
 
-  /** Where to dial the member, or null if it is gone or avoided. */
+  /** Where its breaker stands. */
+  Breaker.State breaker(final long nodeId) {
+    final Breaker breaker = breakers.get(nodeId);
+    return breaker == null ? Breaker.State.CLOSED : breaker.state();
+  }
+
+  /** Times that a member began not to be asked. */
+  public long breakersOpened() {
+    return breakersOpened;
+  }
+
+  /** Where to dial the member, or null if it is gone or not to be asked now. */
   @Nullable String endpoint(final long nodeId, final long nowNs) {
     final ClusterMember member = members.get(nodeId);
-    if (member == null) {
-      return null;
-    }
-    if (avoidUntilNs.containsKey(nodeId)) {
-      if (avoidUntilNs.get(nodeId) - nowNs > 0) {
-        return null;
-      }
-      avoidUntilNs.remove(nodeId);
-    }
-    return member.aeronEndpoint();
+    final Breaker breaker = breakers.get(nodeId);
+    return member == null || (breaker != null && !breaker.mayAsk(nowNs))
+        ? null
+        : member.aeronEndpoint();
   }
 }

@@ -239,7 +239,7 @@ public final class PullCoordinator {
         pull.reached(EndReason.MISSING, version, 0);
       }
       case SILENT, UNREACHABLE, PROTOCOL -> {
-        peers.avoid(pull.holderNodeId(), clock.nanoTime());
+        peers.failed(pull.holderNodeId(), pull.pullId, clock.nanoTime());
         pull.reached(EndReason.FAILED, version, reason == PullFailure.PROTOCOL ? 0 : bytesReached);
       }
       case OVERLOADED -> pull.reached(EndReason.FAILED, version, bytesReached);

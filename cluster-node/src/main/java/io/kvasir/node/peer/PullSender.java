@@ -93,6 +93,8 @@ final class PullSender {
             send(batch.operation(), batch.nodeId(), pulls.subList(from, to), nowNs);
           }
         });
+    // Only now: one turn may ask a peer for chunks of several operations to find out about it.
+    batches.keySet().forEach(batch -> peers.asked(batch.nodeId(), nowNs));
     hopeless.forEach(outcome::hopeless);
   }
 
@@ -102,10 +104,12 @@ final class PullSender {
       final long nodeId,
       final List<ChunkPull> pulls,
       final long nowNs) {
+    final String endpoint =
+        Objects.requireNonNull(peers.endpoint(nodeId, nowNs), "a chosen holder may be asked");
     begin(nodeId, pulls, nowNs);
     final boolean isWhole = pulls.stream().allMatch(pull -> pull.fromOffset() == 0);
     if (!isWhole || !neighbours.borrow(nodeId, pulls, nowNs)) {
-      transfer(operation, nodeId, pulls, nowNs);
+      transfer(operation, nodeId, endpoint, pulls);
     }
   }
 
@@ -118,8 +122,8 @@ final class PullSender {
   private void transfer(
       final AcquireOperation operation,
       final long nodeId,
-      final List<ChunkPull> pulls,
-      final long nowNs) {
+      final String endpoint,
+      final List<ChunkPull> pulls) {
     final long pullId = newPullId();
     final List<PullChunk> chunks = new ArrayList<>(pulls.size());
     for (final ChunkPull pull : pulls) {
@@ -139,7 +143,7 @@ final class PullSender {
             TrafficClass.DEMAND,
             pullId,
             nodeId,
-            Objects.requireNonNull(peers.endpoint(nodeId, nowNs), "a chosen holder is a member"),
+            endpoint,
             chunks,
             operation.run().space().tag(),
             operation.run().space().epoch(),
@@ -181,10 +185,10 @@ final class PullSender {
     @Override
     public void unanswered(final long peerNodeId, final List<ChunkPull> pulls) {
       final long nowNs = clock.nanoTime();
-      final boolean isThere = peers.endpoint(peerNodeId, nowNs) != null;
+      final String endpoint = peers.endpoint(peerNodeId, nowNs);
       final List<ChunkPull> wanted = new ArrayList<>(pulls.size());
       for (final ChunkPull pull : pulls) {
-        if (isThere && !pull.isUnwanted) {
+        if (endpoint != null && !pull.isUnwanted) {
           pull.isBorrowed = false;
           pull.transfer().lost(pull.bytesLeft());
           wanted.add(pull);
@@ -192,9 +196,9 @@ final class PullSender {
           failed(pull, pull.isUnwanted ? PullFailure.CANCELLED : PullFailure.UNREACHABLE, 0);
         }
       }
-      if (!wanted.isEmpty()) {
+      if (endpoint != null && !wanted.isEmpty()) {
         begin(peerNodeId, wanted, nowNs);
-        transfer(wanted.getFirst().operation, peerNodeId, wanted, nowNs);
+        transfer(wanted.getFirst().operation, peerNodeId, endpoint, wanted);
       }
     }
   }

@@ -97,7 +97,8 @@ class LoadPlannerTest {
   @Test
   void shouldStopAtAChunkWhoseHoldersDoNotAnswer() {
     known(1, 0, 0.1);
-    peers.avoid(2, clock.nanoTime());
+    peers.failed(2, 1, clock.nanoTime());
+    peers.failed(2, 2, clock.nanoTime());
     assertEquals(
         new LoadPlan(100_000, 1, LoadAdvice.UNREACHABLE, 0),
         plan(COMPUTE_NS, heldBy(1), heldBy(2), heldBy(1)));
