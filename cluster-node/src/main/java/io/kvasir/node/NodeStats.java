@@ -165,6 +165,9 @@ final class NodeStats {
     json.put("servesOpen", serves.open());
     json.put("serveRequests", peerCounters.serveRequests());
     json.put("failedOver", peerCounters.pullsFailedOver());
+    json.put("hedges", peerCounters.hedges());
+    json.put("hedgesWon", peerCounters.hedgesWon());
+    json.put("bytesHedged", peerCounters.bytesHedged());
     json.put("breakersOpened", peers.breakersOpened());
     json.put("rateProbes", peerCounters.rateProbes());
     json.put("staleEntries", peerCounters.staleEntries());

@@ -34,7 +34,10 @@ final class ChunkPull {
   /** Nobody waits for what is being borrowed; read by the copy workers. */
   volatile boolean isUnwanted;
 
-  /** The pull was cancelled because its holder left the cluster, not because nobody wants it. */
+  /** A second holder that was asked for it. */
+  @Nullable Hedge hedge;
+
+  /** The pull was cancelled because its holder is not asked any more; the chunk is still wanted. */
   boolean holderLeft;
 
   private final boolean[] tried;
@@ -81,6 +84,17 @@ final class ChunkPull {
     }
     tried[next] = true;
     return true;
+  }
+
+  /** Another holder than those that were asked, or {@link HolderChoice#NONE}. */
+  int otherHolder(final HolderChoice choice, final long nowNs) {
+    return choice.choose(holders, key(), 0, 0, tried, nowNs);
+  }
+
+  /** Another holder than the one asked first has delivered it. */
+  void deliveredBy(final int other) {
+    holder = other;
+    tried[other] = true;
   }
 
   long holderNodeId() {

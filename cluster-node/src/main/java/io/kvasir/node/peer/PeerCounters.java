@@ -15,6 +15,9 @@ public final class PeerCounters {
   private long bytesLent;
   private long neighboursRefused;
   private long rateProbes;
+  private long hedges;
+  private long hedgesWon;
+  private long bytesHedged;
 
   void ready(final boolean[] fromPeer, final int from, final int to) {
     for (int i = from; i < to; i++) {
@@ -44,6 +47,15 @@ public final class PeerCounters {
 
   void neighbourRefused() {
     neighboursRefused++;
+  }
+
+  void hedged(final int bytes) {
+    hedges++;
+    bytesHedged += bytes;
+  }
+
+  void hedgeWon() {
+    hedgesWon++;
   }
 
   void rateProbed() {
@@ -118,6 +130,21 @@ public final class PeerCounters {
   /** Nodes that seemed to be of this host, but whose slab or proof was not what it should be. */
   public long neighboursRefused() {
     return neighboursRefused;
+  }
+
+  /** Chunks that a second holder was asked for because the first one was late. */
+  public long hedges() {
+    return hedges;
+  }
+
+  /** Of these, the ones that the second holder delivered. */
+  public long hedgesWon() {
+    return hedgesWon;
+  }
+
+  /** Bytes asked for twice. */
+  public long bytesHedged() {
+    return bytesHedged;
   }
 
   /** Chunks pulled from slow peers to see whether they still are. */

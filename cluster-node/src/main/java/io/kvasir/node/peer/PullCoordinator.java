@@ -62,7 +62,8 @@ public final class PullCoordinator {
     this.clock = clock;
     peers.onChange(this::leaveDeparted);
     this.sender =
-        new PullSender(store, transport, neighbours, peers, rates, agent, clock, new Sent());
+        new PullSender(
+            store, transport, neighbours, peers, rates, counters, agent, clock, new Sent());
   }
 
   /**
@@ -110,6 +111,7 @@ public final class PullCoordinator {
       toSend.clear();
       sender.send(batch, nowNs);
     }
+    work += sender.doWork(nowNs);
     for (int i = unfinished.size() - 1; i >= 0; i--) {
       final AcquireOperation operation = unfinished.get(i);
       if (operation.deadlineNs() - nowNs <= 0) {
@@ -122,7 +124,7 @@ public final class PullCoordinator {
 
   /** Nanoseconds until {@link #doWork} has to look at a deadline again. */
   public long untilDeadlineNs(final long nowNs) {
-    long nearest = Long.MAX_VALUE;
+    long nearest = sender.untilTimerNs(nowNs);
     for (final AcquireOperation operation : unfinished) {
       nearest = Math.min(nearest, operation.deadlineNs() - nowNs);
     }

@@ -1,5 +1,6 @@
 package io.kvasir.node.peer;
 
+import java.util.Arrays;
 import java.util.function.LongPredicate;
 import org.agrona.collections.Long2ObjectHashMap;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,12 @@ public final class PullRates {
 
   private static final double UNKNOWN = -1;
 
+  /** Transfers of which the longest wait is remembered, and the fewest that say something. */
+  private static final int WAITS = 64;
+
+  private static final int WAITS_MIN = 20;
+  private static final double USUAL = 0.95;
+
   private final Long2ObjectHashMap<Rate> rates = new Long2ObjectHashMap<>();
 
   /** What is known of one peer. */
@@ -28,6 +35,8 @@ public final class PullRates {
     private double startNs;
     private long bytesOnTheWay;
     private long askedNs;
+    private final long[] waits = new long[WAITS];
+    private int waitCount;
 
     /** Whether anything has come, or was late. */
     boolean isKnown() {
@@ -53,6 +62,20 @@ public final class PullRates {
       return askedNs;
     }
 
+    private void waited(final long ns) {
+      waits[waitCount++ % WAITS] = ns;
+    }
+
+    /** What 19 of 20 transfers did not wait longer for any chunk, or UNKNOWN_NS. */
+    private long usualWaitNs() {
+      if (waitCount < WAITS_MIN) {
+        return UNKNOWN_NS;
+      }
+      final long[] sorted = Arrays.copyOf(waits, Math.min(waitCount, WAITS));
+      Arrays.sort(sorted);
+      return sorted[(int) Math.ceil(USUAL * sorted.length) - 1];
+    }
+
     long estimateNs(final long bytes) {
       return Math.round(startNs + (bytesOnTheWay + bytes) * nsPerByte);
     }
@@ -62,18 +85,49 @@ public final class PullRates {
   static final class Transfer {
     private final Rate rate;
     private final long askedNs;
+    private final long usualWaitNs;
     private boolean isFirst = true;
+    private long progressNs;
+    private long longestWaitNs;
+    private long bytesOpen;
     private long firstNs;
     private long bytesAfterFirst;
 
-    private Transfer(final Rate rate, final long nowNs) {
+    private Transfer(final Rate rate, final long bytes, final long nowNs) {
       this.rate = rate;
       this.askedNs = nowNs;
+      this.progressNs = nowNs;
+      this.bytesOpen = bytes;
+      this.usualWaitNs = rate.usualWaitNs();
+    }
+
+    /** When it began, or the last chunk came. */
+    long progressNs() {
+      return progressNs;
+    }
+
+    /** What 19 of 20 transfers of late did not wait longer for a chunk, or UNKNOWN_NS. */
+    long usualWaitNs() {
+      return usualWaitNs;
     }
 
     /** A chunk, or what was missing of it, is here. */
     void arrived(final long bytes, final long nowNs) {
+      longestWaitNs = Math.max(longestWaitNs, nowNs - progressNs);
+      progressNs = nowNs;
+      learn(bytes, nowNs);
+      ended(bytes);
+    }
+
+    private void ended(final long bytes) {
       rate.bytesOnTheWay -= bytes;
+      bytesOpen -= bytes;
+      if (bytesOpen == 0 && !isFirst) {
+        rate.waited(longestWaitNs);
+      }
+    }
+
+    private void learn(final long bytes, final long nowNs) {
       if (!isFirst) {
         // Since the first, not since the last: this thread may learn of several at once.
         bytesAfterFirst += bytes;
@@ -109,7 +163,7 @@ public final class PullRates {
 
     /** A chunk, or the rest of it, will not come. */
     void lost(final long bytes) {
-      rate.bytesOnTheWay -= bytes;
+      ended(bytes);
     }
 
     private static double average(final double before, final double sample, final double weight) {
@@ -122,7 +176,7 @@ public final class PullRates {
     final Rate rate = rates.computeIfAbsent(nodeId, _ -> new Rate());
     rate.bytesOnTheWay += bytes;
     rate.askedNs = nowNs;
-    return new Transfer(rate, nowNs);
+    return new Transfer(rate, bytes, nowNs);
   }
 
   /** What is known of the peer, or null before it was first asked. */

@@ -42,6 +42,7 @@ final class PullSender {
   private final Executor agent;
   private final NanoClock clock;
   private final Outcome outcome;
+  private final Hedges hedges;
   private long lastPullId;
 
   PullSender(
@@ -50,6 +51,7 @@ final class PullSender {
       final Neighbours neighbours,
       final PeerTable peers,
       final PullRates rates,
+      final PeerCounters counters,
       final Executor agent,
       final NanoClock clock,
       final Outcome outcome) {
@@ -62,12 +64,34 @@ final class PullSender {
     this.agent = agent;
     this.clock = clock;
     this.outcome = outcome;
+    this.hedges =
+        new Hedges(
+            store,
+            transport,
+            peers,
+            rates,
+            choice,
+            counters,
+            agent,
+            clock,
+            this::newPullId,
+            outcome);
     neighbours.connect(new Borrowed());
   }
 
   /** An id for a pull that someone else starts. */
   long newPullId() {
     return ++lastPullId;
+  }
+
+  /** Asks other holders where the first one is late. */
+  int doWork(final long nowNs) {
+    return hedges.doWork(nowNs);
+  }
+
+  /** Nanoseconds until one is late. */
+  long untilTimerNs(final long nowNs) {
+    return hedges.untilTimerNs(nowNs);
   }
 
   /** Groups the chunks by operation and holder, in order, and asks for them. */
@@ -137,7 +161,8 @@ final class PullSender {
               pull.version(),
               pull.fromOffset()));
     }
-    final Answers answers = new Answers(List.copyOf(pulls));
+    final Answers answers =
+        new Answers(new PullBatch(nodeId, pullId, pulls, pulls.getFirst().transfer()));
     final PullRequest request =
         new PullRequest(
             TrafficClass.DEMAND,
@@ -149,24 +174,31 @@ final class PullSender {
             operation.run().space().epoch(),
             operation.deadlineNs(),
             answers);
-    if (!transport.pull(request)) {
-      answers.pulls.forEach(pull -> failed(pull, PullFailure.OVERLOADED, 0, 0));
+    if (transport.pull(request)) {
+      hedges.asked(answers.batch);
+    } else {
+      pulls.forEach(pull -> failed(pull, PullFailure.OVERLOADED, 0, 0));
     }
   }
 
   private void received(final ChunkPull pull, final long version, final int crc32c) {
     pull.transfer().arrived(pull.bytesLeft(), clock.nanoTime());
+    hedges.received(pull);
     outcome.received(pull, version, crc32c);
   }
 
   private void failed(
       final ChunkPull pull, final PullFailure reason, final long version, final int bytesReached) {
-    if (reason == PullFailure.DEADLINE) {
+    final boolean isOutrun = reason == PullFailure.CANCELLED && pull.holderLeft;
+    if (reason == PullFailure.DEADLINE || reason == PullFailure.SILENT || isOutrun) {
       pull.transfer().late(pull.bytesLeft(), clock.nanoTime());
     } else {
       pull.transfer().lost(pull.bytesLeft());
     }
-    outcome.failed(pull, reason, version, bytesReached);
+    final Runnable onFailure = () -> outcome.failed(pull, reason, version, bytesReached);
+    if (!hedges.failed(pull, reason, onFailure)) {
+      onFailure.run();
+    }
   }
 
   /** What became of chunks that a node of this host was to lend. */
@@ -205,21 +237,26 @@ final class PullSender {
 
   /** Brings what becomes of a batch from the lane to the node agent. */
   private final class Answers implements PullListener {
-    private final List<ChunkPull> pulls;
+    private final PullBatch batch;
 
-    private Answers(final List<ChunkPull> pulls) {
-      this.pulls = pulls;
+    private Answers(final PullBatch batch) {
+      this.batch = batch;
     }
 
     @Override
     public void received(final int chunk, final long version, final int crc32c) {
-      agent.execute(() -> PullSender.this.received(pulls.get(chunk), version, crc32c));
+      agent.execute(() -> PullSender.this.received(ended(chunk), version, crc32c));
     }
 
     @Override
     public void failed(
         final int chunk, final PullFailure reason, final long version, final int bytesReached) {
-      agent.execute(() -> PullSender.this.failed(pulls.get(chunk), reason, version, bytesReached));
+      agent.execute(() -> PullSender.this.failed(ended(chunk), reason, version, bytesReached));
+    }
+
+    private ChunkPull ended(final int chunk) {
+      batch.open.clear(chunk);
+      return batch.pulls.get(chunk);
     }
   }
 }

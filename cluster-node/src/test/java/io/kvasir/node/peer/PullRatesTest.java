@@ -78,6 +78,20 @@ class PullRatesTest {
   }
 
   @Test
+  void shouldKnowTheUsualWaitWhenEnoughTransfersHaveEnded() {
+    for (int i = 1; i <= 100; i++) {
+      final PullRates.Transfer transfer = rates.begin(PEER, 2 * CHUNK_BYTES, 0);
+      final boolean isKnown = transfer.usualWaitNs() != PullRates.UNKNOWN_NS;
+      assertEquals(i > 20, isKnown, "transfer " + i);
+      // The longer wait counts, of the first chunk or of the second.
+      transfer.arrived(CHUNK_BYTES, 1_000);
+      transfer.arrived(CHUNK_BYTES, 1_000 + i * 10_000);
+    }
+    // The last 64 waited 370 to 1,000 us.
+    assertEquals(970_000, rates.begin(PEER, CHUNK_BYTES, 0).usualWaitNs());
+  }
+
+  @Test
   void shouldForgetWhenThePeerIsGone() {
     rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, CHUNK_BYTES);
     rates.retain(nodeId -> nodeId != PEER);
