@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
@@ -60,6 +61,11 @@ final class DemoCommand implements Callable<Integer> {
       description = "One of: ${COMPLETION-CANDIDATES}, or a command below.")
   private @Nullable Demo demo;
 
+  @Option(
+      names = "--short",
+      description = "Two prompts of 1,024 tokens, for a quick check; its times mean little.")
+  private boolean isShort;
+
   @Spec private @Nullable CommandSpec spec;
 
   @Mixin private JsonOption json = new JsonOption();
@@ -81,6 +87,9 @@ final class DemoCommand implements Callable<Integer> {
             "kvasir.demo",
             "--launcher",
             launcher(home).toString());
+    if (isShort) {
+      builder.command().add("--short");
+    }
     builder.environment().put("PYTHONPATH", sources.toString());
     builder.redirectError(ProcessBuilder.Redirect.INHERIT);
     ChildProcess ended = ChildProcess.run(builder, DEMO_LIMIT);
