@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kvasir import Client, KvasirError, NodeLink, NodeUnavailableError, RefusedError
-from kvasir.protocol import MessageType
+from kvasir.protocol import Found, MessageType
 from nodes import wait_until
 from spaces import CHUNK_BYTES, new_identity, new_request, new_run
 from test_protocol import VECTORS
@@ -156,6 +157,9 @@ def test_node_of_another_version(start: Callable[[Answer], ScriptedNode]) -> Non
     "changes",
     [
         {"protocol": 2},
+        {"nodeId": None},
+        {"nodeId": "-1"},
+        {"nodeId": "1" * 17},
         {"segments": []},
         {"segments": [{"index": 1, "path": "/x", "bytes": 1}]},
         {"segments": [{"index": 0, "path": "relative", "bytes": 1}]},
@@ -330,7 +334,8 @@ def test_node_that_does_not_read_never_blocks_the_caller(tmp_path: Path) -> None
     path = tmp_path / "deaf.sock"
     slab = tmp_path / "segment-0.slab"
     slab.write_bytes(bytes(4096))
-    hello = {"protocol": 1, "segments": [{"index": 0, "path": str(slab), "bytes": 4096}]}
+    segments = [{"index": 0, "path": str(slab), "bytes": 4096}]
+    hello = {"protocol": 1, "nodeId": "1", "segments": segments}
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
@@ -369,3 +374,49 @@ def test_link_waits_for_a_node_that_is_absent_at_start(
     session.client.close()  # as when the node is lost
     link.close()
     link.close()
+
+
+def test_wait_with_a_limit_ends_and_the_reply_still_comes(
+    start: Callable[[Answer], ScriptedNode],
+) -> None:
+    node: list[ScriptedNode] = []
+    may_answer = threading.Event()
+
+    def answer(message: int, correlation_id: int, body: bytes) -> bytes:
+        del body
+        may_answer.wait(30.0)
+        return frame(message | 0x80, correlation_id, struct.pack("<IIQQQII", 1, 1, 64, 0, 0, 1, 0))
+
+    node.append(start(greeted(node, answer)))
+    client = Client(node[0].socket, new_identity(), timeout_s=30.0)
+    found = client.lookup(client.register(REQUEST).result(), new_run(1))
+    with pytest.raises(concurrent.futures.TimeoutError):
+        found.result(0.01)
+    with pytest.raises(concurrent.futures.TimeoutError):
+        found.exception(0.01)
+    may_answer.set()
+    assert found.result(30.0).local == 1
+    client.close()
+
+
+def test_threads_that_wait_for_replies_learn_of_the_close(
+    start: Callable[[Answer], ScriptedNode],
+) -> None:
+    node: list[ScriptedNode] = []
+    node.append(start(greeted(node, lambda *_: b"")))
+    client = Client(node[0].socket, new_identity(), timeout_s=60.0)
+    space = client.register(REQUEST).result()
+    replies = [client.lookup(space, new_run(1)) for _ in range(3)]
+    errors: list[BaseException | None] = []
+
+    def wait(reply: concurrent.futures.Future[Found]) -> None:
+        errors.append(reply.exception())
+
+    waiting = [threading.Thread(target=wait, args=(reply,)) for reply in replies]
+    for thread in waiting:
+        thread.start()
+    wait_until(lambda: client._connection._receiver is not None, what="one of them receives")
+    client.close()
+    for thread in waiting:
+        thread.join(30.0)
+    assert [type(error) for error in errors] == [NodeUnavailableError] * 3

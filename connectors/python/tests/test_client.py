@@ -250,3 +250,9 @@ def test_closed_slab_says_that_the_connection_is_closed(node: Node) -> None:
     client.goodbye()
     with pytest.raises(NodeUnavailableError, match="KVA-0516"):
         slab.view(0, 0, 64)
+
+
+def test_slab_is_mapped_ahead_and_a_closed_one_is_not(client: Client) -> None:
+    client.slab.populate()
+    client.close()
+    client.slab.populate()

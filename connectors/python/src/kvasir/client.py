@@ -8,6 +8,7 @@ future ends within its time limit; any ``KvasirError`` in it means a miss.
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from kvasir.identity import EngineIdentity, SpaceRequest
 from kvasir.protocol import (
     Acquired,
     CommittedEntry,
+    EndStatus,
     Found,
     Frame,
     MalformedFrameError,
@@ -31,6 +33,7 @@ from kvasir.protocol import (
     ReleaseStatus,
     ReserveStatus,
     Run,
+    SliceCommitted,
 )
 from kvasir.slab import SegmentFile, Slab
 
@@ -108,6 +111,7 @@ class Client:
         self._closed = threading.Event()
         self.identity = identity
         self.incarnation = ""
+        self.node_id = 0
         self._connection = Connection(socket_path, self, timeout_s)
         try:
             hello = self._call(
@@ -170,38 +174,129 @@ class Client:
         Raises:
             NodeUnavailableError: in a forked child.
         """
-        self._check_own(space)
-        if not self._connection.is_own:
-            raise self._connection.foreign()
-        deadline_ms = min(max(round(deadline_s * 1000), 1), protocol.DEADLINE_MS_MAX)
-        limit_s = deadline_ms / 1000 + _DEADLINE_GRACE_S
-        acquisition = Acquisition(
-            self._connection,
-            self._send_release,
-            run.count,
-            space.request.chunk_bytes,
-            time.monotonic() + limit_s,
-        )
-        with self._lock:
-            self._asked.add(acquisition)
-
-        def decode(frame: Frame) -> Acquired:
-            acquired = protocol.decode_acquired(frame)
-            acquisition.on_acquired(acquired)
-            with self._lock:
-                if acquired.acquire_id in self._acquisitions:
-                    raise MalformedFrameError(f"acquireId={acquired.acquire_id} twice")
-                self._acquisitions[acquired.acquire_id] = acquisition
-            return acquired
-
-        acquisition.acquired = self._call(
+        deadline_ms = _deadline_ms(deadline_s)
+        return self._acquire(
             MessageType.ACQUIRE,
             lambda i: protocol.encode_acquire(i, deadline_ms, space.id, space.epoch, run),
-            decode,
-            limit_s,
+            space,
+            run,
+            deadline_ms,
         )
-        acquisition.acquired.add_done_callback(lambda done: self._on_asked(acquisition, done))
-        return acquisition
+
+    def await_handoff(
+        self, handoff_id: int, space: Space, run: Run, deadline_s: float
+    ) -> Acquisition:
+        """As ``acquire``, but what is not in this slab comes from a hand-off alone.
+
+        Args:
+            handoff_id: as the prefill engine gave it in ``create_handoff``.
+            space: of this client.
+            run: the chunks.
+            deadline_s: after it the node gives up what is missing; 1 ms to 10 minutes.
+
+        Raises:
+            NodeUnavailableError: in a forked child.
+        """
+        deadline_ms = _deadline_ms(deadline_s)
+        return self._acquire(
+            MessageType.AWAIT,
+            lambda i: protocol.encode_await(i, handoff_id, deadline_ms, space.id, space.epoch, run),
+            space,
+            run,
+            deadline_ms,
+        )
+
+    def create_handoff(
+        self,
+        handoff_id: int,
+        receivers: Sequence[int],
+        slice_bytes: int,
+        space: Space,
+        run: Run,
+        deadline_s: float,
+    ) -> Future[int]:
+        """Offers chunks that are about to be computed here to other nodes.
+
+        Reserve their slots, write them slice by slice, and tell each with ``commit_slices``; chunks
+        that the node already has go out by themselves.
+
+        Args:
+            handoff_id: a random number that was never used before, 1 to 2^64 - 1.
+            receivers: ``node_id`` of the decode engines' clients, 1 to 8.
+            slice_bytes: length of every slice of a chunk but the last.
+            space: of this client.
+            run: the chunks.
+            deadline_s: after it nothing is sent any more; 1 ms to 10 minutes.
+
+        Returns:
+            How many of the receivers are members of the cluster now and were told.
+        """
+        self._check_own(space)
+        deadline_ms, nodes = _deadline_ms(deadline_s), list(receivers)
+
+        def decode(frame: Frame) -> int:
+            created = protocol.decode_handoff_created(frame)
+            if created.handoff_id != handoff_id or created.receivers > len(nodes):
+                raise MalformedFrameError(f"handoffId={created.handoff_id} asked={handoff_id}")
+            return created.receivers
+
+        return self._call(
+            MessageType.CREATE_HANDOFF,
+            lambda i: protocol.encode_create_handoff(
+                i, handoff_id, deadline_ms, slice_bytes, nodes, space.id, space.epoch, run
+            ),
+            decode,
+        )
+
+    def commit_slices(
+        self, handoff_id: int, slices: Sequence[tuple[int, int]]
+    ) -> Future[SliceCommitted]:
+        """Hands slices off. All writes into them must have finished.
+
+        With its last slice a chunk is committed; a slot of which one slice was committed is no
+        longer the engine's to commit or abort.
+
+        Args:
+            handoff_id: of a hand-off that this engine created.
+            slices: pairs of a reserved slot and the number of a slice in it, at least one.
+        """
+        asked = list(slices)
+
+        def decode(frame: Frame) -> SliceCommitted:
+            committed = protocol.decode_slice_committed(frame)
+            slots = [entry.slot for entry in committed.entries]
+            if committed.handoff_id != handoff_id or slots != [slot for slot, _ in asked]:
+                raise MalformedFrameError("SLICE_COMMITTED names other slots")
+            return committed
+
+        return self._call(
+            MessageType.COMMIT_SLICE,
+            lambda i: protocol.encode_commit_slice(i, handoff_id, asked),
+            decode,
+        )
+
+    def end_handoff(self, handoff_id: int, cancel: bool = False) -> Future[bool]:
+        """Ends a hand-off that this engine created: what is not committed will not come.
+
+        Args:
+            handoff_id: of the hand-off.
+            cancel: nothing of it arrives any more; any engine of either node may say so.
+
+        Returns:
+            False if the node does not know it.
+        """
+
+        def decode(frame: Frame) -> bool:
+            ended = protocol.decode_handoff_ended(frame)
+            if ended.handoff_id != handoff_id:
+                raise MalformedFrameError(f"handoffId={ended.handoff_id} asked={handoff_id}")
+            return ended.status == EndStatus.ENDED
+
+        return self._call(
+            MessageType.END_HANDOFF,
+            lambda i: protocol.encode_end_handoff(i, handoff_id, cancel),
+            decode,
+        )
 
     def reserve(self, space: Space, run: Run) -> Future[list[Reservation]]:
         """Asks for slots to write chunks into; one outcome per chunk, in order."""
@@ -292,6 +387,36 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.goodbye()
 
+    def _acquire(
+        self, request: MessageType, encode: Encoder, space: Space, run: Run, deadline_ms: int
+    ) -> Acquisition:
+        self._check_own(space)
+        if not self._connection.is_own:
+            raise self._connection.foreign()
+        limit_s = deadline_ms / 1000 + _DEADLINE_GRACE_S
+        acquisition = Acquisition(
+            self._connection,
+            self._send_release,
+            run.count,
+            space.request.chunk_bytes,
+            time.monotonic() + limit_s,
+        )
+        with self._lock:
+            self._asked.add(acquisition)
+
+        def decode(frame: Frame) -> Acquired:
+            acquired = protocol.decode_acquired(frame)
+            acquisition.on_acquired(acquired)
+            with self._lock:
+                if acquired.acquire_id in self._acquisitions:
+                    raise MalformedFrameError(f"acquireId={acquired.acquire_id} twice")
+                self._acquisitions[acquired.acquire_id] = acquisition
+            return acquired
+
+        acquisition.acquired = self._call(request, encode, decode, limit_s)
+        acquisition.acquired.add_done_callback(lambda done: self._on_asked(acquisition, done))
+        return acquisition
+
     def _send_release(self, acquire_id: int) -> Future[bool]:
         def decode(frame: Frame) -> bool:
             released = protocol.decode_released(frame)
@@ -355,6 +480,7 @@ class Client:
         if body.get("protocol") != protocol.VERSION:
             raise MalformedFrameError(f"protocol={body.get('protocol')!r}")
         self.incarnation = str(body.get("incarnation"))
+        self.node_id = _node_id(body.get("nodeId"))
         segments = body.get("segments")
         if not isinstance(segments, list) or not segments:
             raise MalformedFrameError("segments=none")
@@ -398,6 +524,16 @@ class Client:
             raise ValueError(
                 f"KVA-0568 space of another connection - space={space.id}; register it again"
             )
+
+
+def _deadline_ms(deadline_s: float) -> int:
+    return min(max(round(deadline_s * 1000), 1), protocol.DEADLINE_MS_MAX)
+
+
+def _node_id(text: object) -> int:
+    if not isinstance(text, str) or not re.fullmatch("[0-9a-f]{1,16}", text):
+        raise MalformedFrameError(f"nodeId={text!r}")
+    return int(text, 16)
 
 
 def _check_count(expected: int, count: int) -> None:

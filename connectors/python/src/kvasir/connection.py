@@ -28,7 +28,7 @@ _SEND_QUEUE_BYTES_MAX = 4 * protocol.FRAME_BYTES_MAX
 _TICK_S = 0.2
 """How often deadlines are looked at."""
 
-_LINGER_S = 50e-6
+_LINGER_S = 100e-6
 """How long who waits looks for an answer before it sleeps: to be woken often takes longer."""
 
 _JOIN_S = 5.0
@@ -241,18 +241,18 @@ class Connection:
 
     def _send(self, frame: bytes) -> NodeUnavailableError | None:
         """Sends as much as the kernel takes and queues the rest. Needs the lock."""
-        rest = memoryview(frame)
+        sent = 0
         if not self._unsent:
             try:
-                rest = rest[self._socket.send(rest) :]
+                sent = self._socket.send(frame)
             except (BlockingIOError, InterruptedError):
                 pass
             except OSError as e:
                 return self._lost(e)
-        if rest:
-            if len(self._unsent) + len(rest) > _SEND_QUEUE_BYTES_MAX:
+        if sent < len(frame):
+            if len(self._unsent) + len(frame) - sent > _SEND_QUEUE_BYTES_MAX:
                 return self._broken("KVA-0517 the node does not read", "")
-            self._unsent += rest
+            self._unsent += memoryview(frame)[sent:]
             self._wake()
         return None
 
@@ -343,7 +343,7 @@ class Connection:
                 error = self._send(protocol.encode_empty(MessageType.PONG, frame.correlation_id))
             if error is not None:
                 raise error
-        elif frame.type.is_push:
+        elif frame.correlation_id == 0 and frame.type != MessageType.ERROR:
             self._handler.on_push(frame)
         else:
             self._answer(frame)

@@ -29,6 +29,9 @@ ERROR_DETAIL_BYTES_MAX = 4096
 FLAG_LOCAL_ONLY = 1
 FLAG_AWAIT_INDEX = 1
 FLAG_PARTIAL = 1
+FLAG_CANCEL = 1
+RECEIVERS_MAX = 8
+"""Nodes that a hand-off may go to."""
 
 _HEADER = struct.Struct("<IBBHI")
 _PREFIX = struct.Struct("<IIII")
@@ -43,6 +46,9 @@ _SLOTS = struct.Struct("<IIII")
 _COMMITTED_ENTRY = struct.Struct("<IIQ")
 _ABORTED_ENTRY = struct.Struct("<II")
 _ERROR = struct.Struct("<HBBI")
+_AWAIT = struct.Struct("<QII")
+_CREATE_HANDOFF = struct.Struct("<QIIII")
+_SLICES = struct.Struct("<QII")
 
 
 class MessageType(IntEnum):
@@ -53,9 +59,13 @@ class MessageType(IntEnum):
     LOOKUP = 0x10
     ACQUIRE = 0x11
     RELEASE = 0x12
+    AWAIT = 0x13
     RESERVE = 0x20
     COMMIT = 0x21
     ABORT = 0x22
+    CREATE_HANDOFF = 0x23
+    COMMIT_SLICE = 0x24
+    END_HANDOFF = 0x25
     STATS = 0x30
     READY = 0x40
     ACQUIRE_END = 0x41
@@ -67,18 +77,17 @@ class MessageType(IntEnum):
     FOUND = 0x90
     ACQUIRED = 0x91
     RELEASED = 0x92
+    AWAITED = 0x93
     RESERVED = 0xA0
     COMMITTED = 0xA1
     ABORTED = 0xA2
+    HANDOFF_CREATED = 0xA3
+    SLICE_COMMITTED = 0xA4
+    HANDOFF_ENDED = 0xA5
     STATS_OK = 0xB0
     PONG = 0xF0
     GOODBYE_OK = 0xF1
     ERROR = 0xFF
-
-    @property
-    def is_push(self) -> bool:
-        """Does the node send it without being asked?"""
-        return self in _PUSHES
 
 
 _PUSHES = frozenset((MessageType.READY, MessageType.ACQUIRE_END, MessageType.NODE_STATE))
@@ -121,6 +130,7 @@ class EndReason(IntEnum):
     NO_SPACE = 3
     RELEASED = 4
     FAILED = 5
+    CANCELLED = 6
 
 
 class LoadAdvice(IntEnum):
@@ -164,6 +174,22 @@ class AbortStatus(IntEnum):
 
     OK = 0
     NOT_RESERVED = 1
+
+
+class SliceStatus(IntEnum):
+    """Outcome of COMMIT_SLICE for one slice."""
+
+    COMMITTED = 0
+    NOT_RESERVED = 1
+    FAILED = 2
+    GONE = 3
+
+
+class EndStatus(IntEnum):
+    """Outcome of END_HANDOFF."""
+
+    ENDED = 0
+    UNKNOWN = 1
 
 
 class MalformedFrameError(Exception):
@@ -268,6 +294,36 @@ class AbortedEntry(NamedTuple):
     status: AbortStatus
 
 
+class HandoffCreated(NamedTuple):
+    """HANDOFF_CREATED: so many of the named nodes are members now and were told."""
+
+    handoff_id: int
+    receivers: int
+
+
+class SliceEntry(NamedTuple):
+    """Outcome of COMMIT_SLICE for one slice; a version if its chunk is complete now, else 0."""
+
+    slot: int
+    status: SliceStatus
+    version: int
+
+
+class SliceCommitted(NamedTuple):
+    """SLICE_COMMITTED: so many receivers still wait for slices."""
+
+    handoff_id: int
+    receivers: int
+    entries: list[SliceEntry]
+
+
+class HandoffEnded(NamedTuple):
+    """HANDOFF_ENDED."""
+
+    handoff_id: int
+    status: EndStatus
+
+
 class Error(NamedTuple):
     """ERROR: a request was refused."""
 
@@ -342,16 +398,16 @@ def encode_lookup(
 ) -> bytes:
     """LOOKUP. The rate is how fast the engine would compute the run, 0 if it does not say."""
     flags = FLAG_LOCAL_ONLY if local_only else 0
-    body = _COUNT.pack(prefill_tokens_per_second, 0) + _prefix(space, epoch, run)
-    return _frame(MessageType.LOOKUP, flags, correlation_id, body)
+    first = _COUNT.pack(prefill_tokens_per_second, 0)
+    return _prefix_frame(MessageType.LOOKUP, flags, correlation_id, first, space, epoch, run)
 
 
 def encode_acquire(
     correlation_id: int, deadline_ms: int, space: int, epoch: int, run: Run
 ) -> bytes:
     """ACQUIRE. ``deadline_ms`` is 1 to 600,000."""
-    body = _COUNT.pack(deadline_ms, 0) + _prefix(space, epoch, run)
-    return _frame(MessageType.ACQUIRE, 0, correlation_id, body)
+    first = _COUNT.pack(deadline_ms, 0)
+    return _prefix_frame(MessageType.ACQUIRE, 0, correlation_id, first, space, epoch, run)
 
 
 def encode_release(correlation_id: int, acquire_id: int) -> bytes:
@@ -361,7 +417,7 @@ def encode_release(correlation_id: int, acquire_id: int) -> bytes:
 
 def encode_reserve(correlation_id: int, space: int, epoch: int, run: Run) -> bytes:
     """RESERVE."""
-    return _frame(MessageType.RESERVE, 0, correlation_id, _prefix(space, epoch, run))
+    return _prefix_frame(MessageType.RESERVE, 0, correlation_id, b"", space, epoch, run)
 
 
 def encode_commit(
@@ -375,6 +431,59 @@ def encode_commit(
 def encode_abort(correlation_id: int, space: int, epoch: int, slots: Sequence[int]) -> bytes:
     """ABORT."""
     return _frame(MessageType.ABORT, 0, correlation_id, _slots(space, epoch, slots))
+
+
+def encode_await(
+    correlation_id: int, handoff_id: int, deadline_ms: int, space: int, epoch: int, run: Run
+) -> bytes:
+    """AWAIT. ``deadline_ms`` is 1 to 600,000."""
+    first = _AWAIT.pack(handoff_id, deadline_ms, 0)
+    return _prefix_frame(MessageType.AWAIT, 0, correlation_id, first, space, epoch, run)
+
+
+def encode_create_handoff(
+    correlation_id: int,
+    handoff_id: int,
+    deadline_ms: int,
+    slice_bytes: int,
+    receivers: Sequence[int],
+    space: int,
+    epoch: int,
+    run: Run,
+) -> bytes:
+    """CREATE_HANDOFF. ``deadline_ms`` is 1 to 600,000, ``receivers`` are 1 to 8 node ids.
+
+    Raises:
+        ValueError: too few or too many receivers.
+    """
+    if not 1 <= len(receivers) <= RECEIVERS_MAX:
+        raise ValueError(
+            f"KVA-0569 bad number of receivers - receivers={len(receivers)} "
+            f"(limit={RECEIVERS_MAX}); name at least one node"
+        )
+    head = _CREATE_HANDOFF.pack(handoff_id, deadline_ms, slice_bytes, len(receivers), 0)
+    first = head + struct.pack(f"<{len(receivers)}Q", *receivers)
+    return _prefix_frame(MessageType.CREATE_HANDOFF, 0, correlation_id, first, space, epoch, run)
+
+
+def encode_commit_slice(
+    correlation_id: int, handoff_id: int, slices: Sequence[tuple[int, int]]
+) -> bytes:
+    """COMMIT_SLICE of pairs of a slot and a slice's number.
+
+    Raises:
+        ValueError: too few or too many pairs.
+    """
+    _check_slots(len(slices))
+    numbers = [number for pair in slices for number in pair]
+    body = _SLICES.pack(handoff_id, len(slices), 0) + struct.pack(f"<{len(numbers)}I", *numbers)
+    return _frame(MessageType.COMMIT_SLICE, 0, correlation_id, body)
+
+
+def encode_end_handoff(correlation_id: int, handoff_id: int, cancel: bool = False) -> bytes:
+    """END_HANDOFF."""
+    flags = FLAG_CANCEL if cancel else 0
+    return _frame(MessageType.END_HANDOFF, flags, correlation_id, _RELEASE.pack(handoff_id))
 
 
 def decode_json(frame: Frame) -> dict[str, Any]:
@@ -397,19 +506,17 @@ def decode_empty(frame: Frame) -> None:
 def decode_found(frame: Frame) -> Found:
     """FOUND."""
     found, local, found_bytes, peer_bytes, estimate_us, worth, advice = _only(frame, _FOUND)
-    for value in (found, local, worth):
-        _check_u32(frame, value)
-    for value in (found_bytes, peer_bytes, estimate_us):
-        _check_u64(frame, value)
+    _check_u32(frame, found)
+    _check_u64(frame, max(found_bytes, peer_bytes, estimate_us))
     if max(local, worth) > found:
         raise _malformed(frame, f"local={local} worth={worth} found={found}")
-    partial = frame.flags & FLAG_PARTIAL != 0
+    partial = frame.flags == FLAG_PARTIAL
     why = _enum(frame, LoadAdvice, advice)
     return Found(partial, found, local, found_bytes, peer_bytes, estimate_us, worth, why)
 
 
 def decode_acquired(frame: Frame) -> Acquired:
-    """ACQUIRED."""
+    """ACQUIRED or AWAITED."""
     acquire_id, chunks, zero = _only(frame, _ACQUIRED)
     _check_u32(frame, chunks)
     _check_zero(frame, zero)
@@ -479,6 +586,33 @@ def decode_aborted(frame: Frame) -> list[AbortedEntry]:
     return entries
 
 
+def decode_handoff_created(frame: Frame) -> HandoffCreated:
+    """HANDOFF_CREATED."""
+    handoff_id, receivers, zero = _only(frame, _ACQUIRED)
+    _check_u32(frame, receivers)
+    _check_zero(frame, zero)
+    return HandoffCreated(handoff_id, receivers)
+
+
+def decode_slice_committed(frame: Frame) -> SliceCommitted:
+    """SLICE_COMMITTED: one entry per slice of the request, in order."""
+    _at_least(frame, _SLICES)
+    handoff_id, count, receivers = _SLICES.unpack_from(frame.body)
+    _check_u32(frame, receivers)
+    entries = []
+    for slot, status, version in _entries(frame, _SLICES.size, count, _COMMITTED_ENTRY):
+        _check_u32(frame, slot)
+        entries.append(SliceEntry(slot, _enum(frame, SliceStatus, status), version))
+    return SliceCommitted(handoff_id, receivers, entries)
+
+
+def decode_handoff_ended(frame: Frame) -> HandoffEnded:
+    """HANDOFF_ENDED."""
+    handoff_id, status, zero = _only(frame, _ACQUIRED)
+    _check_zero(frame, zero)
+    return HandoffEnded(handoff_id, _enum(frame, EndStatus, status))
+
+
 def decode_error(frame: Frame) -> Error:
     """ERROR."""
     _at_least(frame, _ERROR)
@@ -500,39 +634,46 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
-        """Takes bytes and gives the frames that are now complete.
+    def feed(self, data: bytes | bytearray | memoryview) -> Iterator[Frame]:
+        """Takes bytes and gives the frames that are now complete; all must be taken.
 
         Raises:
             MalformedFrameError: the stream is of no more use.
         """
-        self._buffer += data
+        buffer = self._buffer
+        if buffer:
+            buffer += data
+            data = buffer
         start = 0
-        while len(self._buffer) - start >= HEADER_BYTES:
-            length, version, code, flags, correlation_id = _HEADER.unpack_from(self._buffer, start)
+        while len(data) - start >= HEADER_BYTES:
+            length, version, code, flags, correlation_id = _HEADER.unpack_from(data, start)
             message = _check_header(length, version, code, flags, correlation_id)
             end = start + 4 + length
-            if len(self._buffer) < end:
+            if len(data) < end:
                 break
-            body = bytes(memoryview(self._buffer)[start + HEADER_BYTES : end])
+            body = bytes(data[start + HEADER_BYTES : end])
             start = end
             yield Frame(message, flags, correlation_id, body)
-        del self._buffer[:start]
+        if buffer:
+            del buffer[:start]
+        else:  # as a rule a frame comes whole and alone
+            buffer += data[start:]
 
 
 def _check_header(
     length: int, version: int, code: int, flags: int, correlation_id: int
 ) -> MessageType:
     message = _TYPES.get(code)
+    is_push = code in _PUSHES
     if length < HEADER_BYTES - 4 or length > FRAME_BYTES_MAX:
         problem = f"length={length} (limit={FRAME_BYTES_MAX})"
     elif version != VERSION:
         problem = f"version={version} (supported={VERSION})"
-    elif message is None or (code < 0x80 and not message.is_push and message != MessageType.PING):
+    elif message is None or (code < 0x80 and not is_push and code != MessageType.PING):
         problem = "type unknown or not one of a node"
-    elif flags & ~(FLAG_PARTIAL if message == MessageType.FOUND else 0):
+    elif flags and (code != MessageType.FOUND or flags != FLAG_PARTIAL):
         problem = f"flags={flags}"
-    elif message.is_push != (correlation_id == 0) and message != MessageType.ERROR:
+    elif is_push != (correlation_id == 0) and code != MessageType.ERROR:
         problem = f"correlationId={correlation_id}"
     else:
         return message
@@ -544,17 +685,34 @@ def _frame(message: MessageType, flags: int, correlation_id: int, body: bytes = 
     return _HEADER.pack(length, VERSION, message, flags, correlation_id) + body
 
 
-def _prefix(space: int, epoch: int, run: Run) -> bytes:
-    head = _PREFIX.pack(space, epoch, run.first_position, run.count)
-    return b"".join((head, run.anchor, run.hashes))
+def _prefix_frame(
+    message: MessageType,
+    flags: int,
+    correlation_id: int,
+    first: bytes,
+    space: int,
+    epoch: int,
+    run: Run,
+) -> bytes:
+    """A frame whose body is ``first`` and a prefix block; the hashes are copied once."""
+    hashes = run.hashes
+    size = len(first) + _PREFIX.size + HASH_BYTES + len(hashes)
+    header = _HEADER.pack(HEADER_BYTES - 4 + size, VERSION, message, flags, correlation_id)
+    count = len(hashes) // HASH_BYTES
+    prefix = _PREFIX.pack(space, epoch, run.first_position, count)
+    return b"".join((header, first, prefix, run.anchor, hashes))
+
+
+def _check_slots(count: int) -> None:
+    if not 1 <= count <= LIST_ENTRIES_MAX:
+        raise ValueError(
+            f"KVA-0562 bad number of slots - slots={count} (limit={LIST_ENTRIES_MAX}); "
+            "name at least one"
+        )
 
 
 def _slots(space: int, epoch: int, slots: Sequence[int]) -> bytes:
-    if not 1 <= len(slots) <= LIST_ENTRIES_MAX:
-        raise ValueError(
-            f"KVA-0562 bad number of slots - slots={len(slots)} (limit={LIST_ENTRIES_MAX}); "
-            "name at least one"
-        )
+    _check_slots(len(slots))
     return _SLOTS.pack(space, epoch, len(slots), 0) + struct.pack(f"<{len(slots)}I", *slots)
 
 
