@@ -295,9 +295,10 @@ class KvasirCache:
             keys, values = (
                 torch.cat([c[index, kv] for c in chunks], dim=1).unsqueeze(0) for kv in (0, 1)
             )
+            # update() would copy them once more; without tokens it only prepares the layer.
+            cache.update(keys[:, :, :0], values[:, :, :0], index)
             layer = cache.layers[index]
-            layer.lazy_initialization(keys, values)
-            layer.keys, layer.values = keys, values  # update() would copy them once more
+            layer.keys, layer.values = keys, values
         return cache
 
     def _store(
