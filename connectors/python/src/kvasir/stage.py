@@ -30,7 +30,12 @@ class NodeProcess:
     """A node process with directories of its own."""
 
     def __init__(
-        self, left: contextlib.ExitStack, launcher: Path, name: str, seed: str = ""
+        self,
+        left: contextlib.ExitStack,
+        launcher: Path,
+        name: str,
+        seed: str = "",
+        slab: str = "1GiB",
     ) -> None:
         """Starts the node and waits until it serves.
 
@@ -39,6 +44,7 @@ class NodeProcess:
             launcher: the ``kvasir`` command.
             name: the node's name.
             seed: discovery endpoint of another node.
+            slab: size of its slab.
 
         Raises:
             RuntimeError: it does not start.
@@ -48,7 +54,7 @@ class NodeProcess:
             "node.name": name,
             "node.run-dir": self._directory / "run",
             "store.slab-dir": new_directory(left, memory_directory()),
-            "store.slab-bytes": "1GiB",
+            "store.slab-bytes": slab,
             "cluster.discovery-port": 0,
             "cluster.communication-port": 0,
             "cluster.seeds": seed,
