@@ -341,7 +341,7 @@ def _load(client: Client, space: Space, run: Run, *targets: torch.Tensor) -> Non
         memory = client.slab.view(place.segment, place.segment_offset, place.length_bytes)
         target.copy_(torch.frombuffer(memory, dtype=torch.uint8))
     if not acquisition.release().result():
-        raise RuntimeError("KVA-0607 a load does not count; see the node's log")
+        raise RuntimeError("KVA-0609 a load does not count; see the node's log")
 
 
 def _seconds(action: Callable[[], object]) -> float:
