@@ -3,6 +3,8 @@ package io.kvasir.benchmarks;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -21,6 +23,7 @@ public record BenchReport(
       @JsonProperty("cpu") String cpu,
       @JsonProperty("cores") int cores,
       @JsonProperty("memoryBytes") long memoryBytes,
+      @JsonProperty("loopbackMtu") int loopbackMtu,
       @JsonProperty("os") String os,
       @JsonProperty("jvm") String jvm) {
 
@@ -29,8 +32,19 @@ public record BenchReport(
           procField("/proc/cpuinfo", "model name"),
           Runtime.getRuntime().availableProcessors(),
           totalMemoryBytes(),
+          loopbackDeviceMtu(),
           System.getProperty("os.name") + " " + System.getProperty("os.version"),
           System.getProperty("java.vm.name") + " " + System.getProperty("java.vm.version"));
+    }
+
+    private static int loopbackDeviceMtu() {
+      try {
+        NetworkInterface device =
+            NetworkInterface.getByInetAddress(InetAddress.getLoopbackAddress());
+        return device == null ? 0 : device.getMTU();
+      } catch (IOException e) {
+        return 0;
+      }
     }
 
     private static long totalMemoryBytes() {
@@ -53,7 +67,9 @@ public record BenchReport(
 
   /** Prints the rows as a table for people. */
   public void print(PrintStream out) {
-    out.printf("%s, %d cores, %s%n%n", machine.cpu(), machine.cores(), machine.jvm());
+    out.printf(
+        "%s, %d cores, %s, loopback MTU %d%n%n",
+        machine.cpu(), machine.cores(), machine.jvm(), machine.loopbackMtu());
     out.printf(
         "%-18s %10s %7s %6s %10s %10s %10s   %-12s %10s %7s%n",
         "name", "size", "chunks", "unit", "value", "p50", "p99", "reference", "value", "ratio");

@@ -32,14 +32,25 @@ public final class PullBench {
   private static final int GRID_TRIES = 7;
   private static final String BEST_OF_GRID = "raw-aeron";
 
+  /** Headers of IPv4 and UDP. */
+  private static final int UDP_OVERHEAD_BYTES = 28;
+
   private PullBench() {}
 
-  /** Runs the benchmark; its files live under {@code directory}, which is in shared memory. */
-  public static BenchReport run(Path directory, PrintStream progress) throws IOException {
-    AeronSettings settings = bestOfGrid(directory, progress);
+  /**
+   * Runs the benchmark; its files live under {@code directory}, which is in shared memory.
+   *
+   * @param mtuBytes largest datagram of the nodes and of raw Aeron, which the loopback device must
+   *     then enforce on TCP too ({@link #requirePath}); 0 to let the nodes choose
+   */
+  public static BenchReport run(Path directory, int mtuBytes, PrintStream progress)
+      throws IOException {
+    List<AeronSettings> grid =
+        mtuBytes == 0 ? AeronSettings.GRID : AeronSettings.gridOfPath(mtuBytes);
+    AeronSettings settings = bestOf(grid, directory, progress);
     List<Reference> sides = new ArrayList<>();
     try (PrefaultedFile content = new PrefaultedFile(directory.resolve("content"), 64L * MIB, 7)) {
-      sides.add(new KvasirPull("pull", startCluster(directory), content.memory()));
+      sides.add(new KvasirPull("pull", startCluster(directory, mtuBytes), content.memory()));
       sides.add(new RawAeron(settings, directory, ROUND_BYTES, true));
       sides.add(new RawAeron(settings, directory, ROUND_BYTES, false));
       sides.add(new JavaTcp(directory, ROUND_BYTES, true));
@@ -57,8 +68,39 @@ public final class PullBench {
     }
   }
 
-  private static LocalCluster startCluster(Path directory) throws IOException {
-    return LocalCluster.builder().nodes(2).slabDirectory(directory).slabBytes(SLAB_BYTES).start();
+  /**
+   * Requires that the loopback device takes datagrams of exactly this size, so that every side has
+   * the same path.
+   *
+   * @throws IllegalArgumentException KVA-0670 if the device has another MTU
+   */
+  public static void requirePath(int mtuBytes) {
+    int needed = mtuBytes + UDP_OVERHEAD_BYTES;
+    int found = BenchReport.Machine.current().loopbackMtu();
+    if (found != needed) {
+      throw new IllegalArgumentException(
+          "KVA-0670 the loopback device does not enforce this MTU - mtu="
+              + mtuBytes
+              + " device="
+              + found
+              + " needed="
+              + needed
+              + "; run it in a network namespace: unshare --map-root-user --net sh -c"
+              + " 'ip link set lo mtu "
+              + needed
+              + " up; ./kvasir bench pull --mtu "
+              + mtuBytes
+              + "'");
+    }
+  }
+
+  private static LocalCluster startCluster(Path directory, int mtuBytes) throws IOException {
+    LocalCluster.Builder cluster =
+        LocalCluster.builder().nodes(2).slabDirectory(directory).slabBytes(SLAB_BYTES);
+    if (mtuBytes != 0) {
+      cluster.set("transport.mtu=" + mtuBytes);
+    }
+    return cluster.start();
   }
 
   private static List<BenchResult> rows(List<Reference> sides, PrintStream progress)
@@ -90,10 +132,11 @@ public final class PullBench {
   }
 
   /** Raw Aeron may choose its settings; a rival that was set up badly would flatter us. */
-  private static AeronSettings bestOfGrid(Path directory, PrintStream progress) throws IOException {
-    AeronSettings best = AeronSettings.GRID.getFirst();
+  private static AeronSettings bestOf(
+      List<AeronSettings> grid, Path directory, PrintStream progress) throws IOException {
+    AeronSettings best = grid.getFirst();
     double bestSpeed = 0;
-    for (AeronSettings settings : AeronSettings.GRID) {
+    for (AeronSettings settings : grid) {
       double[] speeds = new double[GRID_TRIES];
       try (Reference aeron = new RawAeron(settings, directory, ROUND_BYTES, true)) {
         for (int i = 0; i < GRID_WARM_UP; i++) {

@@ -46,12 +46,23 @@ final class BenchCommand implements Callable<Integer> {
       description = "Folder for the slabs (default: ${DEFAULT-VALUE}).")
   private Path slabDirectory = Path.of("/dev/shm");
 
+  @Option(
+      names = "--mtu",
+      paramLabel = "BYTES",
+      description =
+          "pull only: largest datagram, which the loopback device must enforce (default: chosen by"
+              + " the nodes).")
+  private int mtuBytes;
+
   @Mixin private JsonOption json = new JsonOption();
 
   @Override
   public Integer call() throws IOException {
     try {
       SlabFolder.require(slabDirectory);
+      if (mtuBytes != 0) {
+        requirePath();
+      }
     } catch (IllegalArgumentException e) {
       throw new ParameterException(
           Objects.requireNonNull(spec).commandLine(), String.valueOf(e.getMessage()), e);
@@ -64,11 +75,19 @@ final class BenchCommand implements Callable<Integer> {
     return 0;
   }
 
+  private void requirePath() {
+    if (bench != Bench.pull) {
+      throw new IllegalArgumentException(
+          "KVA-0671 --mtu=" + mtuBytes + " is for pull alone - bench=" + bench);
+    }
+    PullBench.requirePath(mtuBytes);
+  }
+
   private BenchReport run(Path directory, PrintStream progress) throws IOException {
     return switch (bench) {
       case lookup -> LookupBench.run(directory, progress);
       case load -> LoadBench.run(directory, progress);
-      case pull -> PullBench.run(directory, progress);
+      case pull -> PullBench.run(directory, mtuBytes, progress);
       case samehost -> SameHostBench.run(directory, progress);
     };
   }

@@ -29,4 +29,13 @@ class KvasirTest {
     assertEquals("", output.out());
     assertTrue(output.err().contains("KVA-0140"), output.err());
   }
+
+  @ParameterizedTest
+  @CsvSource({"lookup,1408,KVA-0671", "pull,1408,KVA-0670", "pull,-1,KVA-0670"})
+  void shouldRefuseAnMtuThatTheLoopbackDeviceDoesNotEnforce(String bench, String mtu, String code) {
+    Output output = Output.of("bench", bench, "--mtu", mtu);
+
+    assertEquals(2, output.exitCode());
+    assertTrue(output.err().contains(code), output.err());
+  }
 }

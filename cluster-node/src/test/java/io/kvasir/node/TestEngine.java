@@ -23,7 +23,9 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -39,6 +41,7 @@ public final class TestEngine implements AutoCloseable {
 
   private final KvasirClient client;
   private final Space space;
+  private volatile long lastReadyNs;
 
   /**
    * What a load brought.
@@ -205,9 +208,14 @@ public final class TestEngine implements AutoCloseable {
   /** Waits for all chunks of an acquisition, checks every byte, and releases it. */
   public Load take(final long prompt, final Acquisition acquisition) {
     final byte[] hashes = hashes(prompt, Math.max(1, acquisition.chunks()));
+    final List<LoadedChunk> chunks = new ArrayList<>();
+    for (LoadedChunk chunk = next(acquisition); chunk != null; chunk = next(acquisition)) {
+      chunks.add(chunk);
+    }
+    lastReadyNs = System.nanoTime();
     int local = 0;
     int peer = 0;
-    for (LoadedChunk chunk = next(acquisition); chunk != null; chunk = next(acquisition)) {
+    for (final LoadedChunk chunk : chunks) {
       check(chunk.memory(), hashes, chunk.index());
       if (chunk.source() == ChunkSource.LOCAL) {
         local++;
@@ -220,6 +228,11 @@ public final class TestEngine implements AutoCloseable {
       throw new AssertionError("the load does not count");
     }
     return new Load(local, peer, reason);
+  }
+
+  /** When the latest load had got all that it would get; its bytes are checked after that. */
+  public long lastReadyNs() {
+    return lastReadyNs;
   }
 
   /** Offers leading chunks of a prompt to another node, slice by slice. */

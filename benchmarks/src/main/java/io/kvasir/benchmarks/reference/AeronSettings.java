@@ -28,6 +28,17 @@ public record AeronSettings(
           new AeronSettings(ThreadingMode.SHARED, LOOPBACK_MTU, 2 * MIB, MIB, false),
           new AeronSettings(ThreadingMode.DEDICATED, LOOPBACK_MTU, 4 * MIB, 2 * MIB, false));
 
+  /** The grid where no datagram may be longer than the path takes. */
+  public static List<AeronSettings> gridOfPath(int mtuBytes) {
+    return GRID.stream()
+        .map(
+            any ->
+                new AeronSettings(
+                    any.mode, mtuBytes, any.termBytes, any.windowBytes, any.checksumOnArrival))
+        .distinct()
+        .toList();
+  }
+
   String toArgument() {
     return mode + "," + mtuBytes + "," + termBytes + "," + windowBytes + "," + checksumOnArrival;
   }

@@ -170,7 +170,7 @@ class SameHostTest {
       writer.store(1, CHUNKS, true);
       reader.awaitFound(1, CHUNKS);
       final long pid = cluster.node(0).pid();
-      signal("STOP", pid);
+      Signals.stop(pid);
       try {
         final long startNs = System.nanoTime();
         final TestEngine.Load load = reader.load(1, CHUNKS);
@@ -178,7 +178,7 @@ class SameHostTest {
         System.out.println("owner paused: " + load + ", ms=" + millis);
         assertEquals(0, load.chunks());
       } finally {
-        signal("CONT", pid);
+        Signals.resume(pid);
       }
       assertEquals(CHUNKS, reader.loadAll(1, CHUNKS, CHUNKS).peer());
     }
@@ -231,10 +231,6 @@ class SameHostTest {
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
       stats = stats(node);
     }
-  }
-
-  private static void signal(final String name, final long pid) throws Exception {
-    assertEquals(0, new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start().waitFor());
   }
 
   private static long peers(final int node, final String counter) throws IOException {

@@ -147,12 +147,12 @@ class ThreeNodesTest {
       reader.awaitFound(1, CHUNKS);
     }
     final long pid = cluster.node(2).pid();
-    signal("STOP", pid);
+    Signals.stop(pid);
     try {
       awaitMembers(0, 2);
       awaitMembers(1, 2);
     } finally {
-      signal("CONT", pid);
+      Signals.resume(pid);
     }
     cluster.awaitMembers(Duration.ofMinutes(2));
     try (TestEngine writer = engine(2, "stopped");
@@ -162,10 +162,6 @@ class ThreeNodesTest {
       assertEquals(CHUNKS, reader.loadAll(1, CHUNKS, CHUNKS).peer());
     }
     assertTrue(cluster.node(2).isAlive());
-  }
-
-  private static void signal(final String name, final long pid) throws Exception {
-    assertEquals(0, new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start().waitFor());
   }
 
   private static void awaitMembers(final int node, final int count) throws Exception {
