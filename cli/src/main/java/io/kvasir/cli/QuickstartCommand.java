@@ -7,6 +7,8 @@ import io.kvasir.cli.quickstart.SlowLink;
 import io.kvasir.cli.quickstart.SlowLinkResult;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +49,12 @@ final class QuickstartCommand implements Callable<Integer> {
   private boolean keep;
 
   @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Override one key of every node; may be repeated.")
+  private List<String> overrides = new ArrayList<>();
+
+  @Option(
       names = "--throttle",
       description = "Two nodes over a link that is too slow to win: what does the cache cost then?")
   private boolean isThrottled;
@@ -55,10 +63,10 @@ final class QuickstartCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (isThrottled && keep) {
+    if (isThrottled && (keep || !overrides.isEmpty())) {
       throw new ParameterException(
           Objects.requireNonNull(spec).commandLine(),
-          "KVA-0603 --throttle does not go with --keep; leave one out");
+          "KVA-0603 --throttle does not go with --keep or --set; leave one out");
     }
     requireWithin("--nodes", nodes, 2, NODES_MAX);
     int wanted = requests != null ? requests : isThrottled ? REQUESTS_THROTTLED : REQUESTS;
@@ -70,7 +78,12 @@ final class QuickstartCommand implements Callable<Integer> {
     }
     QuickstartResult result =
         Quickstart.run(
-            Path.of(System.getProperty("kvasir.home", "")), nodes, wanted, keep, System.err);
+            Path.of(System.getProperty("kvasir.home", "")),
+            nodes,
+            wanted,
+            keep,
+            overrides,
+            System.err);
     json.write(result, out -> QuickstartTable.print(result, out));
     return result.isSuccess() ? 0 : 1;
   }

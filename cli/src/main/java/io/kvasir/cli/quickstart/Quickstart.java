@@ -58,23 +58,30 @@ public final class Quickstart {
    * @param nodes number of nodes, at least 2
    * @param requests number of measured prompts
    * @param keep leave the nodes running
+   * @param overrides {@code key=value} of the nodes' configuration
    * @param progress for people who wait
    * @throws IOException if a process fails; nothing is left behind then
    */
   public static QuickstartResult run(
-      Path kvasirHome, int nodes, int requests, boolean keep, PrintStream progress)
+      Path kvasirHome,
+      int nodes,
+      int requests,
+      boolean keep,
+      List<String> overrides,
+      PrintStream progress)
       throws IOException {
     final long startNs = jvmStartNs();
     final Corpus corpus = Corpus.load(kvasirHome, Path.of(System.getProperty("java.home")));
     final List<Prompt> prompts = Workload.build(corpus, requests, nodes, SEED);
     progress.println("starting " + nodes + " nodes ...");
-    try (LocalCluster cluster =
-            LocalCluster.builder()
-                .nodes(nodes)
-                .slabBytes(SLAB_BYTES_MIN + requests * SLAB_BYTES_PER_REQUEST)
-                .shortLived()
-                .detachable(keep)
-                .start();
+    final LocalCluster.Builder builder =
+        LocalCluster.builder()
+            .nodes(nodes)
+            .slabBytes(SLAB_BYTES_MIN + requests * SLAB_BYTES_PER_REQUEST)
+            .shortLived()
+            .detachable(keep);
+    overrides.forEach(builder::set);
+    try (LocalCluster cluster = builder.start();
         Engines engines = Engines.start(cluster)) {
       final QuickstartResult result = new Quickstart(engines.all(), progress).run(prompts, startNs);
       if (keep) {
