@@ -24,12 +24,15 @@ import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.Random;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Anyone may send to the port: garbage, half an Aeron, and whole Aeron publications of nonsense.
@@ -154,6 +157,64 @@ final class StrangersTest {
     Peers.await(
         () -> "serves end " + holder.transport.stats(),
         () -> holder.transport.stats().servesInFlight() == 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 3, 255})
+  void shouldRefuseAPullWhenItsClassIsNone(int trafficClass) {
+    Peers.Peer holder = peers.start(2);
+    try (Stranger stranger = new Stranger(holder.endpoint())) {
+      ExclusivePublication to = stranger.publish(Streams.CONTROL);
+      stranger.hello(to, holder.transport, 1_000);
+      sendPull(stranger, to, 1, TrafficClass.DEMAND.code());
+      Peers.await(
+          () -> "a pull of a class is answered",
+          () -> {
+            stranger.turn();
+            return holder.source.requests.get() == 1;
+          });
+      assertEquals(0, holder.transport.stats().protocolErrors());
+      sendPull(stranger, to, 2, trafficClass);
+      Peers.await(
+          () -> "refused " + holder.transport.stats(),
+          () -> {
+            stranger.turn();
+            return holder.transport.stats().protocolErrors() == 1;
+          });
+      assertEquals(1, holder.source.requests.get());
+    }
+  }
+
+  private static void sendPull(
+      Stranger stranger, ExclusivePublication to, long transferId, int trafficClass) {
+    int length =
+        MessageHeaderEncoder.ENCODED_LENGTH
+            + PullRequestEncoder.BLOCK_LENGTH
+            + PullRequestEncoder.ChunksEncoder.sbeHeaderSize()
+            + PullRequestEncoder.ChunksEncoder.sbeBlockLength();
+    assertTrue(to.tryClaim(length, stranger.claim) > 0);
+    new PullRequestEncoder()
+        .wrapAndApplyHeader(
+            stranger.claim.buffer(), stranger.claim.offset(), new MessageHeaderEncoder())
+        .transferId(transferId)
+        .grantedBytes(1 << 20)
+        .remainingNs(Duration.ofSeconds(5).toNanos())
+        .namespaceTag(1)
+        .epoch(0)
+        .firstChunk(0)
+        .totalChunks(1)
+        .trafficClass((short) trafficClass)
+        .chunksCount(1)
+        .next()
+        .key0(KEY.w0())
+        .key1(KEY.w1())
+        .key2(KEY.w2())
+        .key3(KEY.w3())
+        .group(1)
+        .version(0)
+        .fromOffset(0)
+        .lengthBytes(100);
+    stranger.claim.commit();
   }
 
   private boolean nonsense(Stranger stranger, ExclusivePublication to) {
