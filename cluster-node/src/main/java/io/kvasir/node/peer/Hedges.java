@@ -180,7 +180,8 @@ final class Hedges {
       take(hedge, pull);
       return true;
     }
-    if (reason == PullFailure.CANCELLED || reason == PullFailure.DEADLINE) {
+    final boolean isUnwanted = reason == PullFailure.CANCELLED && !pull.holderLeft;
+    if (isUnwanted || reason == PullFailure.DEADLINE) {
       leave(pull);
       return false;
     }
