@@ -244,6 +244,18 @@ class HandoffTest {
   }
 
   @Test
+  void shouldEndTheAwaitAsCancelledWhenThePrefillSideCancelsBeforeTheFirstSlice() throws Exception {
+    try (TestEngine prefill = engine(0, "at-once");
+        TestEngine decode = engine(1, "at-once")) {
+      create(prefill, 4, LONG);
+      // The offer is on its way; the decode node asks for slices of what is over.
+      assertTrue(prefill.client().cancelHandoff(id));
+      final Acquisition acquisition = decode.await(id, 1, 4, LONG);
+      assertEquals(new TestEngine.Load(0, 0, EndReason.CANCELLED), decode.take(1, acquisition));
+    }
+  }
+
+  @Test
   void shouldEndTheAwaitWhenThePrefillSideCancels() throws Exception {
     try (TestEngine prefill = engine(0, "cancelled");
         TestEngine decode = engine(1, "cancelled")) {

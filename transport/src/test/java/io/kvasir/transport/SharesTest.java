@@ -141,12 +141,14 @@ final class SharesTest {
     for (int i = 0; i < 4; i++) {
       many.addAll(keys);
     }
+    // Long, and prepared before: until the first bytes come the hand-off has the link for itself.
+    TestPull demand = TestPull.of(reader.source.arena, many, CHUNK_BYTES);
     TestPull handoff = start(reader, holder, TrafficClass.HANDOFF, many, CHUNK_BYTES);
     Peers.await(
         () -> "hand-off under way", () -> reader.transport.stats().bytesReceived() > CHUNK_BYTES);
     long before = reader.transport.stats().bytesReceived();
-    start(reader, holder, TrafficClass.DEMAND, keys, CHUNK_BYTES).await();
-    long demandBytes = (long) CHUNKS * CHUNK_BYTES;
+    start(reader, holder, TrafficClass.DEMAND, demand).await();
+    long demandBytes = (long) many.size() * CHUNK_BYTES;
     long handoffBytes = reader.transport.stats().bytesReceived() - before - demandBytes;
     System.out.println("beside demandBytes=" + demandBytes + " handoffBytes=" + handoffBytes);
     assertTrue(handoffBytes > demandBytes / 16, "starved, handoffBytes=" + handoffBytes);
@@ -164,6 +166,11 @@ final class SharesTest {
       List<ChunkKey> keys,
       int lengthBytes) {
     TestPull pull = TestPull.of(reader.source.arena, keys, lengthBytes);
+    return start(reader, holder, trafficClass, pull);
+  }
+
+  private static TestPull start(
+      Peers.Peer reader, Peers.Peer holder, TrafficClass trafficClass, TestPull pull) {
     assertTrue(
         reader.transport.pull(
             pull.request(trafficClass, 2, holder.endpoint(), Duration.ofSeconds(60))));

@@ -36,6 +36,10 @@ public final class EngineEndpoint implements AutoCloseable {
   static final int SESSIONS_MAX = 64;
   static final long PING_AFTER_NS = TimeUnit.SECONDS.toNanos(10);
   static final long SILENCE_MAX_NS = TimeUnit.SECONDS.toNanos(30);
+
+  /** Whoever does not say HELLO takes a place from an engine. */
+  static final long HELLO_MAX_NS = TimeUnit.SECONDS.toNanos(5);
+
   private static final long TIMER_NS = TimeUnit.SECONDS.toNanos(1);
   private static final long AWAIT_INDEX_NS = TimeUnit.SECONDS.toNanos(1);
   private static final int ACCEPTS_MAX = 16;

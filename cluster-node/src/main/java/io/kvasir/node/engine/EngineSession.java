@@ -39,6 +39,7 @@ final class EngineSession {
   private final SelectionKey key;
   private final FrameReader reader = new FrameReader(Side.ENGINE);
   private final FrameWriter writer = new FrameWriter(PENDING_BYTES_MAX);
+  private final long openedNs;
   private @Nullable EngineInstance instance;
   private boolean isScheduler;
   private boolean isClosing;
@@ -57,6 +58,7 @@ final class EngineSession {
     this.id = id;
     this.channel = channel;
     this.key = key;
+    this.openedNs = nowNs;
     this.heardNs = nowNs;
   }
 
@@ -129,7 +131,8 @@ final class EngineSession {
   /** Asks a silent engine whether it is there, and closes one that does not answer. */
   void checkLiveness(final long nowNs) {
     final long silentNs = nowNs - heardNs;
-    if (silentNs >= EngineEndpoint.SILENCE_MAX_NS) {
+    final boolean isMute = instance == null && nowNs - openedNs >= EngineEndpoint.HELLO_MAX_NS;
+    if (isMute || silentNs >= EngineEndpoint.SILENCE_MAX_NS) {
       endpoint.counters().silentSockets++;
       close();
     } else if (silentNs >= EngineEndpoint.PING_AFTER_NS && !isPinged && instance != null) {

@@ -6,6 +6,7 @@ import io.kvasir.node.store.Store;
 import io.kvasir.node.store.StoreCodes;
 import io.kvasir.node.store.StoreException;
 import io.kvasir.placement.ChunkKey;
+import io.kvasir.transport.PullFailure;
 import io.kvasir.transport.PullRequest;
 import io.kvasir.transport.ServeRequest;
 import io.kvasir.transport.Transport;
@@ -54,7 +55,10 @@ public final class Handoffs {
   private final Map<Long, InboundHandoff> inbound = new HashMap<>();
   private final Map<Long, HandoffOffer> offers = new HashMap<>();
   private final Map<Long, AcquireOperation> waiting = new HashMap<>();
-  private final Map<Long, Boolean> pastOutbound = new Remembered<>();
+
+  /** Why a slice of one that is over is refused: who was offered it may ask after that. */
+  private final Map<Long, PullFailure> pastOutbound = new Remembered<>();
+
   private final Map<Long, Past> pastInbound = new Remembered<>();
   private @Nullable Transport transport;
   private @Nullable PeerTable peers;
@@ -333,8 +337,16 @@ public final class Handoffs {
 
   /** Answers a peer that asks for a slice; false if it asks for none. */
   boolean serve(final ServeRequest request, final int chunk) {
-    final OutboundHandoff handoff = outbound.get(request.group(chunk));
-    return handoff != null && handoff.serve(request, chunk);
+    final long id = request.group(chunk);
+    final OutboundHandoff handoff = outbound.get(id);
+    if (handoff != null) {
+      return handoff.serve(request, chunk);
+    }
+    final PullFailure why = pastOutbound.get(id);
+    if (why != null) {
+      request.refused(chunk, why);
+    }
+    return why != null;
   }
 
   /** The lane no longer reads a slice; false if the request was for none. */
@@ -476,7 +488,7 @@ public final class Handoffs {
   void retireIfDone(final OutboundHandoff handoff) {
     if (handoff.isDone() && outbound.remove(handoff.id(), handoff)) {
       handoff.retire();
-      pastOutbound.put(handoff.id(), true);
+      pastOutbound.put(handoff.id(), handoff.refusal());
     }
   }
 

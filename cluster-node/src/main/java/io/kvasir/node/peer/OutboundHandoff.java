@@ -359,7 +359,8 @@ public final class OutboundHandoff {
     waiting.add(asked);
   }
 
-  private PullFailure refusal() {
+  /** Why a slice that nobody commits any more is refused. */
+  PullFailure refusal() {
     if (isCancelled) {
       return PullFailure.CANCELLED;
     }
