@@ -309,6 +309,30 @@ def test_handoff_refuses_a_bad_number_of_receivers(receivers: list[int]) -> None
         p.encode_create_handoff(1, HANDOFF, 1, 1, receivers, 3, 0, run(0, 0, 0))
 
 
+@pytest.mark.parametrize("number", [-1, 2**64])
+def test_numbers_that_do_not_fit_are_refused(number: int) -> None:
+    prompt = run(0, 0, 0)
+    encoders: list[Callable[[], bytes]] = [
+        lambda: p.encode_lookup(1, 3, 0, prompt, prefill_tokens_per_second=number),
+        lambda: p.encode_await(1, number, 1, 3, 0, prompt),
+        lambda: p.encode_create_handoff(1, number, 1, 1, [1], 3, 0, prompt),
+        lambda: p.encode_create_handoff(1, HANDOFF, 1, number, [1], 3, 0, prompt),
+        lambda: p.encode_create_handoff(1, HANDOFF, 1, 1, [1, number], 3, 0, prompt),
+        lambda: p.encode_commit_slice(1, number, [(0, 0)]),
+        lambda: p.encode_commit_slice(1, HANDOFF, [(0, 0), (0, number)]),
+        lambda: p.encode_end_handoff(1, number),
+    ]
+    for encode in encoders:
+        with pytest.raises(ValueError, match="KVA-0576"):
+            encode()
+
+
+def test_json_nested_beyond_reason_is_malformed() -> None:
+    frame = read_one(VECTORS["stats-ok"])
+    with pytest.raises(MalformedFrameError):
+        p.decode_json(frame._replace(body=b"[" * 200_000))
+
+
 def test_no_slices_are_refused() -> None:
     with pytest.raises(ValueError, match="KVA-0562"):
         p.encode_commit_slice(1, HANDOFF, [])

@@ -147,8 +147,22 @@ class Client:
             lambda frame: self._on_registered(frame, request),
         )
 
-    def lookup(self, space: Space, run: Run, local_only: bool = False) -> Future[Found]:
-        """Asks how many leading chunks of a run exist. A hint: nothing is pinned."""
+    def lookup(
+        self,
+        space: Space,
+        run: Run,
+        local_only: bool = False,
+        prefill_tokens_per_second: int = 0,
+    ) -> Future[Found]:
+        """Asks how many leading chunks of a run exist. A hint: nothing is pinned.
+
+        Args:
+            space: of this client.
+            run: the chunks.
+            local_only: in this node's slab; no other node is asked.
+            prefill_tokens_per_second: how fast the engine would compute this prompt now, for the
+                node's advice (``Found.worth``); 0 not to say.
+        """
         self._check_own(space)
 
         def decode(frame: Frame) -> Found:
@@ -159,7 +173,9 @@ class Client:
 
         return self._call(
             MessageType.LOOKUP,
-            lambda i: protocol.encode_lookup(i, space.id, space.epoch, run, local_only),
+            lambda i: protocol.encode_lookup(
+                i, space.id, space.epoch, run, local_only, prefill_tokens_per_second
+            ),
             decode,
         )
 
@@ -413,7 +429,12 @@ class Client:
                 self._acquisitions[acquired.acquire_id] = acquisition
             return acquired
 
-        acquisition.acquired = self._call(request, encode, decode, limit_s)
+        try:
+            acquisition.acquired = self._call(request, encode, decode, limit_s)
+        except BaseException:  # a number that does not fit: nothing was sent
+            with self._lock:
+                self._asked.discard(acquisition)
+            raise
         acquisition.acquired.add_done_callback(lambda done: self._on_asked(acquisition, done))
         return acquisition
 

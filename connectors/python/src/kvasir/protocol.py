@@ -24,6 +24,7 @@ RUN_CHUNKS_MAX = 16_384
 DEADLINE_MS_MAX = 600_000
 U32_MAX = 0x7FFF_FFFF
 U64_COUNT_MAX = 0x7FFF_FFFF_FFFF_FFFF
+_ID_MAX = 0xFFFF_FFFF_FFFF_FFFF
 ERROR_DETAIL_BYTES_MAX = 4096
 
 FLAG_LOCAL_ONLY = 1
@@ -215,7 +216,8 @@ class Found(NamedTuple):
         found_bytes: size of the found chunks.
         peer_bytes: bytes that would have to be pulled.
         estimate_us: microseconds until all are ready, 0 if unknown.
-        worth: leading chunks that are worth loading; the rest is sooner computed.
+        worth: leading chunks to load so that the first token comes soonest when the rest is
+            computed at the rate that LOOKUP named; ``found`` if it named none.
         advice: why so many.
     """
 
@@ -396,7 +398,12 @@ def encode_lookup(
     local_only: bool = False,
     prefill_tokens_per_second: int = 0,
 ) -> bytes:
-    """LOOKUP. The rate is how fast the engine would compute the run, 0 if it does not say."""
+    """LOOKUP. The rate is how fast the engine would compute the run, 0 if it does not say.
+
+    Raises:
+        ValueError: the rate does not fit.
+    """
+    _check_fits("prefillTokensPerSecond", U32_MAX, prefill_tokens_per_second)
     flags = FLAG_LOCAL_ONLY if local_only else 0
     first = _COUNT.pack(prefill_tokens_per_second, 0)
     return _prefix_frame(MessageType.LOOKUP, flags, correlation_id, first, space, epoch, run)
@@ -436,7 +443,12 @@ def encode_abort(correlation_id: int, space: int, epoch: int, slots: Sequence[in
 def encode_await(
     correlation_id: int, handoff_id: int, deadline_ms: int, space: int, epoch: int, run: Run
 ) -> bytes:
-    """AWAIT. ``deadline_ms`` is 1 to 600,000."""
+    """AWAIT. ``deadline_ms`` is 1 to 600,000.
+
+    Raises:
+        ValueError: the id does not fit.
+    """
+    _check_fits("handoffId", _ID_MAX, handoff_id)
     first = _AWAIT.pack(handoff_id, deadline_ms, 0)
     return _prefix_frame(MessageType.AWAIT, 0, correlation_id, first, space, epoch, run)
 
@@ -454,8 +466,11 @@ def encode_create_handoff(
     """CREATE_HANDOFF. ``deadline_ms`` is 1 to 600,000, ``receivers`` are 1 to 8 node ids.
 
     Raises:
-        ValueError: too few or too many receivers.
+        ValueError: too few or too many receivers, or a number that does not fit.
     """
+    _check_fits("handoffId", _ID_MAX, handoff_id)
+    _check_fits("sliceBytes", U32_MAX, slice_bytes)
+    _check_fits("receiver", _ID_MAX, *receivers)
     if not 1 <= len(receivers) <= RECEIVERS_MAX:
         raise ValueError(
             f"KVA-0569 bad number of receivers - receivers={len(receivers)} "
@@ -472,16 +487,23 @@ def encode_commit_slice(
     """COMMIT_SLICE of pairs of a slot and a slice's number.
 
     Raises:
-        ValueError: too few or too many pairs.
+        ValueError: too few or too many pairs, or a number that does not fit.
     """
     _check_slots(len(slices))
     numbers = [number for pair in slices for number in pair]
+    _check_fits("handoffId", _ID_MAX, handoff_id)
+    _check_fits("slotOrSlice", U32_MAX, *numbers)
     body = _SLICES.pack(handoff_id, len(slices), 0) + struct.pack(f"<{len(numbers)}I", *numbers)
     return _frame(MessageType.COMMIT_SLICE, 0, correlation_id, body)
 
 
 def encode_end_handoff(correlation_id: int, handoff_id: int, cancel: bool = False) -> bytes:
-    """END_HANDOFF."""
+    """END_HANDOFF.
+
+    Raises:
+        ValueError: the id does not fit.
+    """
+    _check_fits("handoffId", _ID_MAX, handoff_id)
     flags = FLAG_CANCEL if cancel else 0
     return _frame(MessageType.END_HANDOFF, flags, correlation_id, _RELEASE.pack(handoff_id))
 
@@ -490,7 +512,7 @@ def decode_json(frame: Frame) -> dict[str, Any]:
     """The object in the body of HELLO_OK, REGISTERED, STATS_OK or NODE_STATE."""
     try:
         value = json.loads(frame.body.decode("utf-8"))
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise _malformed(frame, f"json={e}") from e
     if not isinstance(value, dict):
         raise _malformed(frame, "json=not an object")
@@ -708,6 +730,15 @@ def _check_slots(count: int) -> None:
         raise ValueError(
             f"KVA-0562 bad number of slots - slots={count} (limit={LIST_ENTRIES_MAX}); "
             "name at least one"
+        )
+
+
+def _check_fits(name: str, limit: int, *numbers: int) -> None:
+    bad = next((number for number in numbers if not 0 <= number <= limit), None)
+    if bad is not None:
+        raise ValueError(
+            f"KVA-0576 number does not fit the protocol - {name}={bad} (limit={limit}); "
+            "name one from 0 to the limit"
         )
 
 

@@ -93,7 +93,7 @@ class PrefixSearch:
         self._end(0)
 
     def _found(self) -> int | None:
-        """Leading chunks worth asking for, 0 after a failure; None while it is not known."""
+        """Leading chunks that exist, 0 after a failure; None while it is not known."""
         now = time.monotonic()
         if not self._lookup.done():
             return None if now < self._asked + self._settings.lookup_wait_s else 0
