@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kvasir import Client, KvasirError, NodeLink, NodeUnavailableError, RefusedError
-from kvasir.protocol import Found, MessageType
+from kvasir.protocol import Found, Frame, MessageType, encode_empty
 from nodes import wait_until
 from spaces import CHUNK_BYTES, new_identity, new_request, new_run
 from test_protocol import VECTORS
@@ -48,6 +48,12 @@ class ScriptedNode:
         self._thread.join()
         for end in (self._listener, *self._connections):
             end.close()
+
+    def drop(self) -> None:
+        """Ends the connections that there are."""
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def hello_ok(self, **changes: object) -> bytes:
         body = {
@@ -381,21 +387,24 @@ def test_wait_with_a_limit_ends_and_the_reply_still_comes(
 ) -> None:
     node: list[ScriptedNode] = []
     may_answer = threading.Event()
+    rates: list[bytes] = []
 
     def answer(message: int, correlation_id: int, body: bytes) -> bytes:
-        del body
+        rates.append(body[:4])
         may_answer.wait(30.0)
         return frame(message | 0x80, correlation_id, struct.pack("<IIQQQII", 1, 1, 64, 0, 0, 1, 0))
 
     node.append(start(greeted(node, answer)))
     client = Client(node[0].socket, new_identity(), timeout_s=30.0)
-    found = client.lookup(client.register(REQUEST).result(), new_run(1))
+    space = client.register(REQUEST).result()
+    found = client.lookup(space, new_run(1), prefill_tokens_per_second=900)
     with pytest.raises(concurrent.futures.TimeoutError):
         found.result(0.01)
     with pytest.raises(concurrent.futures.TimeoutError):
         found.exception(0.01)
     may_answer.set()
     assert found.result(30.0).local == 1
+    assert rates == [struct.pack("<I", 900)]
     client.close()
 
 
@@ -420,3 +429,99 @@ def test_threads_that_wait_for_replies_learn_of_the_close(
     for thread in waiting:
         thread.join(30.0)
     assert [type(error) for error in errors] == [NodeUnavailableError] * 3
+
+
+def test_answer_that_lies_unread_after_a_stall_counts(
+    start: Callable[[Answer], ScriptedNode],
+) -> None:
+    may_answer = threading.Event()
+
+    def answer(_message: int, correlation_id: int, _body: bytes) -> bytes:
+        may_answer.wait(30.0)
+        return frame(0xB0, correlation_id, b"{}")
+
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, answer)))
+    client = Client(nodes[0].socket, new_identity(), timeout_s=60.0)
+    stats = client.stats()
+    client._connection._check_deadlines(time.monotonic() + 90.0)  # as a thread that was stalled
+    may_answer.set()
+    assert stats.result(30.0) == {}
+    client.close()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError("too deep"), RuntimeError("no")])
+def test_answer_that_cannot_be_taken_ends_the_connection(
+    start: Callable[[Answer], ScriptedNode], error: Exception
+) -> None:
+    def decode(_: Frame) -> None:
+        raise error
+
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda _m, i, _b: frame(0xB0, i, b"{}"))))
+    client = Client(nodes[0].socket, new_identity())
+    reply = client._connection.request(
+        MessageType.STATS, lambda i: encode_empty(MessageType.STATS, i), decode, 20.0
+    )
+    with pytest.raises(NodeUnavailableError, match=f"KVA-0513.*{type(error).__name__}"):
+        reply.result(30.0)
+    assert client.wait_closed(20.0)
+    client.close()
+
+
+def test_acquisition_that_cannot_be_asked_for_leaves_nothing(
+    start: Callable[[Answer], ScriptedNode],
+) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda *_: b"")))
+    client = Client(nodes[0].socket, new_identity())
+    space = client.register(REQUEST).result()
+    with pytest.raises(ValueError, match="KVA-0576"):
+        client.await_handoff(2**64, space, new_run(1), 1.0)
+    assert not client._asked
+    client.close()
+
+
+def test_link_does_not_map_the_slab_of_a_node_that_has_gone(
+    start: Callable[[Answer], ScriptedNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links: list[NodeLink] = []
+    mapped: list[int] = []
+
+    def madvise(*_: int) -> int:
+        wait_until(lambda: links, what="link made")
+        mapped.append(links[0].connects)
+        if len(mapped) == 1:
+            nodes[0].drop()
+            wait_until(lambda: links[0].session is None, what="connection lost")
+        return 0
+
+    monkeypatch.setattr("kvasir.slab._POPULATE_BYTES", CHUNK_BYTES)
+    monkeypatch.setattr("kvasir.slab._madvise", madvise)
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda m, i, _b: frame(m | 0x80, i))))
+    links.append(NodeLink(nodes[0].socket, "test", "1", REQUEST))
+    wait_until(lambda: mapped.count(2) == 4, what="the next slab mapped whole")
+    assert mapped.count(1) == 1
+    links[0].close()
+
+
+def test_interrupted_wait_leaves_the_connection_usable(
+    start: Callable[[Answer], ScriptedNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes: list[ScriptedNode] = []
+    nodes.append(start(greeted(nodes, lambda _m, i, _b: frame(0xB0, i, b"{}"))))
+    client = Client(nodes[0].socket, new_identity())
+    watch = client._connection._watch
+
+    def interrupted() -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        watch()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client._connection, "_watch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client._connection.receive_until(lambda: False)
+    assert client.stats().result(20.0) == {}
+    client.close()

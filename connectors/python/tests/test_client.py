@@ -22,6 +22,7 @@ from kvasir import (
     Run,
     Source,
 )
+from kvasir.connection import Reply
 from kvasir.protocol import ErrorCode
 from nodes import Node, wait_until
 from spaces import CHUNK_BYTES, content, new_identity, new_request, new_run, store
@@ -219,6 +220,7 @@ def test_forked_child_fails_at_once_and_leaves_the_connection_alone(node: Node) 
     session = link.wait(30.0)
     assert session is not None
     client, space = session.client, session.space
+    begun: Reply[None] = Reply(client._connection)
     with client._connection._lock, client._lock:  # as when another thread holds them in the fork
         child = os.fork()
         if child == 0:
@@ -229,6 +231,8 @@ def test_forked_child_fails_at_once_and_leaves_the_connection_alone(node: Node) 
                 assert "KVA-0518" in str(future.exception(0))
                 with pytest.raises(NodeUnavailableError, match="KVA-0518"):
                     client.acquire(space, new_run(1), 1.0)
+                with pytest.raises(NodeUnavailableError, match="KVA-0518"):
+                    begun.result()
                 assert not client.is_open
                 assert link.session is None
                 client.goodbye()
@@ -254,5 +258,8 @@ def test_closed_slab_says_that_the_connection_is_closed(node: Node) -> None:
 
 def test_slab_is_mapped_ahead_and_a_closed_one_is_not(client: Client) -> None:
     client.slab.populate()
+    answers = iter([False])  # asked for the first piece and for no other
+    client.slab.populate(lambda: next(answers))
+    assert list(answers) == []
     client.close()
     client.slab.populate()

@@ -40,7 +40,10 @@ Decoder = Callable[[Frame], T]
 
 
 class Handler(Protocol):
-    """Takes what a connection has to say; called by one thread at a time, without locks."""
+    """Takes what a connection has to say; called without locks.
+
+    Pushes come one at a time; a tick may come beside one, and the end beside both.
+    """
 
     def on_push(self, frame: Frame) -> None:
         """READY, ACQUIRE_END or NODE_STATE. May raise ``MalformedFrameError``."""
@@ -120,6 +123,7 @@ class Connection:
         self._arrived = select.poll()
         self._arrived.register(self._socket, select.POLLIN)
         self._checked = time.monotonic()
+        self._was_late = False
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._unsent = bytearray()
@@ -156,8 +160,8 @@ class Connection:
     ) -> Reply[T]:
         """Sends a request and returns at once.
 
-        The reply ends within ``timeout_s``, give or take a fifth of a second; its callbacks run in
-        the thread that receives it and must not wait. It cannot be cancelled. Errors:
+        The reply ends within ``timeout_s`` and about half a second; its callbacks run in the thread
+        that receives it and must not wait. It cannot be cancelled. Errors:
         ``RefusedError``, ``NodeUnavailableError``.
 
         Args:
@@ -211,12 +215,19 @@ class Connection:
 
         Returns:
             What is left of ``timeout_s``.
+
+        Raises:
+            NodeUnavailableError: in a forked child, where nothing more will come.
         """
-        if is_done() or not self.is_own or not self._receiving.acquire(blocking=False):
+        if is_done():
             return timeout_s
-        begin = time.monotonic()
-        left = timeout_s
+        if not self.is_own:
+            raise self.foreign()
+        if not self._receiving.acquire(blocking=False):
+            return timeout_s
         try:
+            begin = time.monotonic()
+            left = timeout_s
             self._receiver = threading.get_ident()
             self._watch()
             while self._error is None and not is_done():
@@ -227,9 +238,11 @@ class Connection:
                     if left <= 0:
                         return 0.0
         finally:
-            self._receiver = None
-            self._watch()
-            self._receiving.release()
+            try:
+                self._receiver = None
+                self._watch()
+            finally:
+                self._receiving.release()
         return left
 
     def foreign(self) -> NodeUnavailableError:
@@ -273,12 +286,12 @@ class Connection:
             error = None
         except MalformedFrameError as e:
             error = self._broken("KVA-0513 not a Kvasir node, or a broken one", f"cause={e}")
-        except OSError as e:
-            error = self._lost(e)
         except KvasirError as e:
             error = self._broken("KVA-0513 the node closes the connection", f"cause={e}")
+        except Exception as e:  # who receives need not be who asked
+            error = self._lost(e)
         finally:
-            # Also when something unforeseen ends the thread: nobody must wait for it in vain.
+            # Also when something else ends the thread: nobody must wait for it in vain.
             if error is not None:
                 self._end(error)
 
@@ -349,8 +362,19 @@ class Connection:
             self._answer(frame)
 
     def _answer(self, frame: Frame) -> None:
-        with self._lock:
-            pending = self._pending.pop(frame.correlation_id, None)
+        pending = None
+        try:
+            with self._lock:
+                pending = self._pending.pop(frame.correlation_id, None)
+            self._complete(pending, frame)
+        except BaseException as e:  # an interrupt, too: who receives need not be who asked
+            if pending is not None and not pending.future.done():
+                pending.future.set_exception(
+                    self._broken("KVA-0513 not a Kvasir node, or a broken one", f"cause={e!r}")
+                )
+            raise
+
+    def _complete(self, pending: _Pending | None, frame: Frame) -> None:
         if frame.type == MessageType.ERROR:
             name = "none" if pending is None else pending.request.name
             body = protocol.decode_error(frame)
@@ -365,27 +389,22 @@ class Connection:
                 raise refused
             return
         if pending is None or frame.type != pending.request | 0x80:
-            self._fail_pending(pending, f"unexpected={frame.type.name}")
             raise MalformedFrameError(
                 f"unexpected={frame.type.name} correlationId={frame.correlation_id}"
             )
-        try:
-            result = pending.decode(frame)
-        except (KvasirError, MalformedFrameError) as e:
-            self._fail_pending(pending, str(e))
-            raise
-        pending.future.set_result(result)
-
-    def _fail_pending(self, pending: _Pending | None, problem: str) -> None:
-        if pending is not None:
-            pending.future.set_exception(
-                self._broken("KVA-0513 not a Kvasir node, or a broken one", f"cause={problem}")
-            )
+        pending.future.set_result(pending.decode(frame))
 
     def _check_deadlines(self, now: float) -> None:
+        """Ends the connection when the node is late at two ticks in a row.
+
+        After a stall of this process what is late may have come and lie unread in the socket: who
+        receives has a tick to take it.
+        """
         with self._lock:
             late = next((p for p in self._pending.values() if p.deadline < now), None)
-        if late is not None or not self._handler.on_tick(now):
+        is_late = late is not None or not self._handler.on_tick(now)
+        was_late, self._was_late = self._was_late, is_late
+        if is_late and was_late:
             what = "push" if late is None else late.request.name
             self._end(self._broken("KVA-0512 the node does not answer in time", f"awaited={what}"))
 
@@ -409,8 +428,8 @@ class Connection:
         with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 
-    def _lost(self, cause: OSError | None) -> NodeUnavailableError:
-        return self._broken("KVA-0511 connection lost", f"cause={cause}")
+    def _lost(self, cause: Exception | None) -> NodeUnavailableError:
+        return self._broken("KVA-0511 connection lost", f"cause={cause!r}")
 
     def _broken(self, what: str, values: str) -> NodeUnavailableError:
         return NodeUnavailableError(

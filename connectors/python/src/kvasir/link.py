@@ -170,7 +170,7 @@ class NodeLink:
             else:
                 session.client.close()
         if self._copies:
-            session.client.slab.populate()
+            session.client.slab.populate(lambda: session.client.is_open and not self._is_closed)
         while not session.client.wait_closed(1.0):
             if self._is_closed:
                 session.client.goodbye()
