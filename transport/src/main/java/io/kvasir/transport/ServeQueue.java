@@ -142,7 +142,6 @@ final class ServeQueue {
       return false;
     }
     if (!context.data.segment(to, serve, length)) {
-      context.shares.stuck(serve.trafficClass);
       isStuck = true;
       return false;
     }

@@ -71,8 +71,11 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
     Endpoint endpoint = Endpoint.parse(request.peerEndpoint());
     Session session = endpoint == null ? null : sessionAt(request.peerNodeId(), endpoint, now);
     if (session == null || session.isSuspect()) {
+      // Where no session can be had at all the peer is not to blame.
       PullFailure reason =
-          session != null && session.isOpen() ? PullFailure.SILENT : PullFailure.UNREACHABLE;
+          session == null && !mayDial()
+              ? PullFailure.OVERLOADED
+              : session != null && session.isOpen() ? PullFailure.SILENT : PullFailure.UNREACHABLE;
       context.counters.add(Counter.CHUNKS_FAILED, pull.failAll(reason));
       onPullEnded.accept(pull);
     } else {
@@ -112,6 +115,10 @@ final class SessionTable implements ControlReader.Handshakes, DataReader.Binding
       session = null;
     }
     return session != null ? session : dial(peerNodeId, endpoint, now);
+  }
+
+  private boolean mayDial() {
+    return aeron != null && wiring != null && sessions.size() < context.config.maxSessions();
   }
 
   private @Nullable Session dial(long peerNodeId, Endpoint endpoint, long now) {

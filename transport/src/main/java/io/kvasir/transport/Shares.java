@@ -88,8 +88,10 @@ final class Shares {
     if (!share.couldSend() && share.work - other.work < 0) {
       share.work = other.work;
     }
-    share.isReady = true;
-    return !other.couldSend() || share.work - other.work <= 0;
+    boolean mayGo = !other.couldSend() || share.work - other.work <= 0;
+    // One whose stream takes nothing does not count as ready; that shows only when it is tried.
+    share.isReady |= !mayGo;
+    return mayGo;
   }
 
   /** The segment went. */
@@ -98,11 +100,6 @@ final class Shares {
     share.cap.sent(bytes);
     share.work += (long) bytes * share.workPerByte;
     share.isReady = true;
-  }
-
-  /** The segment did not go: its reader takes nothing at the moment. */
-  void stuck(TrafficClass trafficClass) {
-    share(trafficClass).isReady = false;
   }
 
   private Share share(TrafficClass trafficClass) {

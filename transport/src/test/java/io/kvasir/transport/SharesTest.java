@@ -48,14 +48,22 @@ final class SharesTest {
   void shouldNotWaitWhenTheOtherOneIsStuck() {
     for (int turn = 0; turn < 100; turn++) {
       nextTurn();
-      if (shares.mayGo(TrafficClass.DEMAND)) {
-        shares.stuck(TrafficClass.DEMAND);
-      }
-      if (turn > 0) {
-        assertTrue(shares.mayGo(TrafficClass.HANDOFF), "turn=" + turn);
-        shares.went(TrafficClass.HANDOFF, SEGMENT_BYTES);
-      }
+      shares.mayGo(TrafficClass.DEMAND); // and then its stream takes nothing
+      assertTrue(shares.mayGo(TrafficClass.HANDOFF), "turn=" + turn);
+      shares.went(TrafficClass.HANDOFF, SEGMENT_BYTES);
     }
+  }
+
+  @Test
+  void shouldSendFourToOneWhenOneOfTwoDemandStreamsIsStuck() {
+    long[] sent = new long[2];
+    for (int turn = 0; turn < 10_000; turn++) {
+      nextTurn();
+      sent[0] += offer(TrafficClass.DEMAND);
+      shares.mayGo(TrafficClass.DEMAND); // to another peer, whose stream takes nothing
+      sent[1] += offer(TrafficClass.HANDOFF);
+    }
+    assertEquals(4.0, ratio(sent), 0.01);
   }
 
   @Test

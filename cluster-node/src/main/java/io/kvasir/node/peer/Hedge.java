@@ -11,6 +11,7 @@ final class Hedge {
   final long pullId;
   final int holder;
   final PullBatch batch;
+  final MemorySegment buffer;
   final MemorySegment memory;
   final PullRates.Transfer transfer;
 
@@ -31,13 +32,14 @@ final class Hedge {
       final int holder,
       final PullBatch batch,
       final ChunkPull pull,
-      final MemorySegment memory,
+      final MemorySegment buffer,
       final PullRates.Transfer transfer) {
     this.pullId = pullId;
     this.holder = holder;
     this.batch = batch;
     this.pull = pull;
-    this.memory = memory;
+    this.buffer = buffer;
+    this.memory = buffer.asSlice(0, pull.holders.lengthBytes());
     this.transfer = transfer;
   }
 }

@@ -124,10 +124,10 @@ final class Hedges {
     }
     final long nodeId = pull.holders.nodeIds()[holder];
     final String endpoint = peers.endpoint(nodeId, nowNs);
-    final MemorySegment memory = memory(bytes);
+    final MemorySegment buffer = buffer();
     final long pullId = newPullId.getAsLong();
     final Hedge hedge =
-        new Hedge(pullId, holder, batch, pull, memory, rates.begin(nodeId, bytes, nowNs));
+        new Hedge(pullId, holder, batch, pull, buffer, rates.begin(nodeId, bytes, nowNs));
     final Space space = pull.operation.run().space();
     final boolean isTaken =
         endpoint != null
@@ -137,14 +137,14 @@ final class Hedges {
                     pullId,
                     nodeId,
                     endpoint,
-                    List.of(new PullChunk(pull.key(), pull.group(), memory, bytes, 0, 0)),
+                    List.of(new PullChunk(pull.key(), pull.group(), hedge.memory, bytes, 0, 0)),
                     space.tag(),
                     space.epoch(),
                     pull.operation.deadlineNs(),
                     new Race(hedge)));
     if (!isTaken) {
       hedge.transfer.lost(bytes);
-      free.add(memory);
+      free.add(buffer);
       return false;
     }
     open++;
@@ -153,11 +153,10 @@ final class Hedges {
     return true;
   }
 
-  private MemorySegment memory(final int bytes) {
+  /** At most as many as may be open, each for the longest chunk; kept for the next. */
+  private MemorySegment buffer() {
     final MemorySegment kept = free.poll();
-    return kept != null && kept.byteSize() == bytes
-        ? kept
-        : Arena.ofAuto().allocate(bytes, ALIGNMENT);
+    return kept != null ? kept : Arena.ofAuto().allocate(CHUNK_BYTES_MAX, ALIGNMENT);
   }
 
   /** The first holder has delivered. */
@@ -195,7 +194,7 @@ final class Hedges {
       pull.hedge = null;
       hedge.pull = null;
       if (hedge.isHere) {
-        free.add(hedge.memory);
+        free.add(hedge.buffer);
       } else {
         transport.cancel(hedge.pullId);
       }
@@ -207,7 +206,7 @@ final class Hedges {
     hedge.transfer.arrived(hedge.memory.byteSize(), clock.nanoTime());
     final ChunkPull pull = hedge.pull;
     if (pull == null) {
-      free.add(hedge.memory);
+      free.add(hedge.buffer);
       return;
     }
     hedge.version = version;
@@ -216,11 +215,22 @@ final class Hedges {
       take(hedge, pull);
       return;
     }
-    // The lane still writes for the first holder; when it has stopped it says so for each chunk.
     hedge.isHere = true;
     final PullBatch batch = hedge.batch;
+    if (!othersHoldAll(batch)) {
+      return; // what the first holder alone has is worth waiting for
+    }
+    // The lane still writes for the first holder; when it has stopped it says so for each chunk.
     batch.open.stream().mapToObj(batch.pulls::get).forEach(each -> each.holderLeft = true);
     transport.cancel(batch.pullId);
+  }
+
+  private boolean othersHoldAll(final PullBatch batch) {
+    final long nowNs = clock.nanoTime();
+    return batch.open.stream()
+        .mapToObj(batch.pulls::get)
+        .allMatch(
+            each -> each.hedge != null || each.otherHolder(choice, nowNs) != HolderChoice.NONE);
   }
 
   private void take(final Hedge hedge, final ChunkPull pull) {
@@ -229,13 +239,13 @@ final class Hedges {
     hedge.pull = null;
     pull.deliveredBy(hedge.holder);
     MemorySegment.copy(hedge.memory, 0, store.memory(pull.slot), 0, hedge.memory.byteSize());
-    free.add(hedge.memory);
+    free.add(hedge.buffer);
     outcome.received(pull, hedge.version, hedge.crc32c);
   }
 
   private void lost(final Hedge hedge, final PullFailure reason, final long version) {
     open--;
-    free.add(hedge.memory);
+    free.add(hedge.buffer);
     hedge.transfer.lost(hedge.memory.byteSize());
     final ChunkPull pull = hedge.pull;
     if (pull == null) {

@@ -14,6 +14,9 @@ final class HolderChoice {
   /** A holder is passed over when it would take longer than this many times the best one. */
   private static final int SLOWER_MAX = 2;
 
+  /** What was learned of a holder longer ago than this no longer counts against it. */
+  private static final long STALE_NS = 10_000_000_000L;
+
   /** What does not count as slower. */
   private static final long SLACK_NS = 1_000_000;
 
@@ -44,7 +47,7 @@ final class HolderChoice {
     long bestNs = Long.MAX_VALUE;
     for (int i = 0; i < count; i++) {
       if (isEligible(holders, i, version, tried, nowNs)) {
-        bestNs = Math.min(bestNs, costNs(holders, i));
+        bestNs = Math.min(bestNs, costNs(holders, i, nowNs));
       }
     }
     final int start = (int) Long.remainderUnsigned(key.w3(), count);
@@ -52,7 +55,7 @@ final class HolderChoice {
     for (int i = 0; i < count; i++) {
       final int at = (start + i) % count;
       if (isEligible(holders, at, version, tried, nowNs)
-          && costNs(holders, at) <= SLOWER_MAX * bestNs + SLACK_NS) {
+          && costNs(holders, at, nowNs) <= SLOWER_MAX * bestNs + SLACK_NS) {
         if (holders.nodeIds()[at] == preferredNodeId) {
           return at;
         }
@@ -73,8 +76,11 @@ final class HolderChoice {
         && peers.endpoint(holders.nodeIds()[at], nowNs) != null;
   }
 
-  /** A holder of which nothing is known costs nothing: it is worth finding out. */
-  private long costNs(final Holders holders, final int at) {
-    return Math.max(0, rates.estimateNs(holders.nodeIds()[at], holders.lengthBytes()));
+  /** A holder of which nothing is known, or not any more, costs nothing: it is worth a try. */
+  private long costNs(final Holders holders, final int at, final long nowNs) {
+    final PullRates.Rate rate = rates.of(holders.nodeIds()[at]);
+    return rate == null || !rate.isKnown() || nowNs - rate.askedNs() > STALE_NS
+        ? 0
+        : rate.estimateNs(holders.lengthBytes());
   }
 }

@@ -207,7 +207,12 @@ public final class PullCoordinator {
       if (pull.operation == operation && pull.isBorrowed && pull.followers.isEmpty()) {
         pull.isUnwanted = true;
       } else if (pull.operation == operation && pull.pullId != ChunkPull.NOT_SENT) {
-        (pull.followers.isEmpty() ? unwanted : wanted).add(pull.pullId);
+        final LongHashSet ids = pull.followers.isEmpty() ? unwanted : wanted;
+        ids.add(pull.pullId);
+        final Hedge hedge = pull.hedge;
+        if (hedge != null) {
+          ids.add(hedge.pullId);
+        }
       }
     }
     unwanted.removeAll(wanted);
@@ -233,26 +238,41 @@ public final class PullCoordinator {
     store.commitPulled(pull.operation.owner(), pull.slot, version, crc32c, cookie);
   }
 
+  /** What a failure says of the holder. */
+  private void blame(final ChunkPull pull, final PullFailure reason, final long version) {
+    switch (reason) {
+      case MISSING, VERSION_MISMATCH, LENGTH_MISMATCH -> {
+        peers.answered(pull.holderNodeId());
+        withdrawStale(pull);
+      }
+      case SILENT, UNREACHABLE, PROTOCOL ->
+          peers.failed(pull.holderNodeId(), pull.pullId, clock.nanoTime());
+      case CORRUPT -> {
+        counters.corruptPull();
+        if (pull.fromOffset() == 0) {
+          transport.doubt(pull.holderNodeId(), pull.key(), version);
+          withdrawStale(pull);
+        }
+      }
+      case STALE_EPOCH -> peers.answered(pull.holderNodeId());
+      case OVERLOADED, DEADLINE, CANCELLED -> {
+        // Of the moment, or of who asked.
+      }
+    }
+  }
+
   private void failed(
       final ChunkPull pull, final PullFailure reason, final long version, final int bytesReached) {
     switch (reason) {
-      case MISSING, VERSION_MISMATCH, LENGTH_MISMATCH -> {
-        withdrawStale(pull);
-        pull.reached(EndReason.MISSING, version, 0);
-      }
-      case SILENT, UNREACHABLE, PROTOCOL -> {
-        peers.failed(pull.holderNodeId(), pull.pullId, clock.nanoTime());
-        pull.reached(EndReason.FAILED, version, reason == PullFailure.PROTOCOL ? 0 : bytesReached);
-      }
-      case OVERLOADED -> pull.reached(EndReason.FAILED, version, bytesReached);
+      case MISSING, VERSION_MISMATCH, LENGTH_MISMATCH ->
+          pull.reached(EndReason.MISSING, version, 0);
+      case SILENT, UNREACHABLE, OVERLOADED -> pull.reached(EndReason.FAILED, version, bytesReached);
+      case PROTOCOL -> pull.reached(EndReason.FAILED, version, 0);
       case CORRUPT -> {
-        counters.corruptPull();
         if (pull.fromOffset() > 0) {
           // The bytes are of two holders: the whole from this one says whose were wrong.
           pull.startOver();
         } else {
-          transport.doubt(pull.holderNodeId(), pull.key(), version);
-          withdrawStale(pull);
           pull.reached(EndReason.FAILED, 0, 0);
         }
       }
@@ -303,6 +323,11 @@ public final class PullCoordinator {
     @Override
     public void received(final ChunkPull pull, final long version, final int crc32c) {
       PullCoordinator.this.received(pull, version, crc32c);
+    }
+
+    @Override
+    public void blame(final ChunkPull pull, final PullFailure reason, final long version) {
+      PullCoordinator.this.blame(pull, reason, version);
     }
 
     @Override

@@ -92,6 +92,7 @@ public final class PullRates {
     private long bytesOpen;
     private long firstNs;
     private long bytesAfterFirst;
+    private boolean isLate;
 
     private Transfer(final Rate rate, final long bytes, final long nowNs) {
       this.rate = rate;
@@ -143,19 +144,25 @@ public final class PullRates {
       }
       if (rate.isKnown()) {
         final double startNs = Math.max(0, tookNs - bytes * rate.nsPerByte);
-        rate.startNs = average(rate.startNs, startNs, WEIGHT);
+        rate.startNs =
+            average(rate.startNs, startNs, tookNs < rate.startNs ? PROOF_WEIGHT : WEIGHT);
       } else {
         rate.nsPerByte = tookNs / bytes;
       }
     }
 
-    /** Time was up before a chunk, or the rest of it, was here: it takes at least that long. */
+    /**
+     * Time was up before a chunk, or the rest of it, was here: what is missing takes at least that
+     * long. Told for each chunk that is missing; they were late together, and teach once.
+     */
     void late(final long bytes, final long nowNs) {
+      final long bytesLate = (isFirst ? 0 : bytesAfterFirst) + bytesOpen;
       lost(bytes);
-      final double atLeast =
-          isFirst
-              ? (nowNs - askedNs) / (double) bytes
-              : (nowNs - firstNs) / (double) (bytesAfterFirst + bytes);
+      if (isLate) {
+        return;
+      }
+      isLate = true;
+      final double atLeast = (nowNs - (isFirst ? askedNs : firstNs)) / (double) bytesLate;
       if (atLeast > rate.nsPerByte) {
         rate.nsPerByte = average(rate.nsPerByte, atLeast, PROOF_WEIGHT);
       }

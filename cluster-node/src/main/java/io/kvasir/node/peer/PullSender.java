@@ -26,6 +26,9 @@ final class PullSender {
     /** The bytes are in the slot, and their checksum is right. */
     void received(ChunkPull pull, long version, int crc32c);
 
+    /** What that says of the holder; before {@link #failed}, which may come later. */
+    void blame(ChunkPull pull, PullFailure reason, long version);
+
     /** This holder does not deliver it. */
     void failed(ChunkPull pull, PullFailure reason, long version, int bytesReached);
 
@@ -195,6 +198,7 @@ final class PullSender {
     } else {
       pull.transfer().lost(pull.bytesLeft());
     }
+    outcome.blame(pull, reason, version);
     final Runnable onFailure = () -> outcome.failed(pull, reason, version, bytesReached);
     if (!hedges.failed(pull, reason, onFailure)) {
       onFailure.run();

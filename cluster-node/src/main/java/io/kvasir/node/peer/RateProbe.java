@@ -16,6 +16,10 @@ public final class RateProbe {
   private static final long PAUSE_NS = TimeUnit.SECONDS.toNanos(5);
 
   private static final long LIMIT_NS = TimeUnit.SECONDS.toNanos(2);
+
+  /** Between two probes of any peers: one that found no room asked nobody. */
+  private static final long GAP_NS = TimeUnit.SECONDS.toNanos(1);
+
   private static final long NO_ID = 0;
 
   private final PullCoordinator pulls;
@@ -23,6 +27,7 @@ public final class RateProbe {
   private final Owner owner;
   private final PeerCounters counters;
   private final NanoClock clock;
+  private long nextNs;
 
   /**
    * A probe.
@@ -40,6 +45,7 @@ public final class RateProbe {
     this.owner = owner;
     this.counters = counters;
     this.clock = clock;
+    this.nextNs = clock.nanoTime();
   }
 
   /** An engine was advised not to load the rest of the run. */
@@ -48,7 +54,8 @@ public final class RateProbe {
     final long nowNs = clock.nanoTime();
     final boolean isSlow =
         plan.advice() == LoadAdvice.BANDWIDTH || plan.advice() == LoadAdvice.LATENCY;
-    if (isSlow && rate != null && nowNs - rate.askedNs() > PAUSE_NS) {
+    if (isSlow && rate != null && nowNs - rate.askedNs() > PAUSE_NS && nowNs - nextNs >= 0) {
+      nextNs = nowNs + GAP_NS;
       counters.rateProbed();
       pulls.acquire(NO_ID, owner, run.only(plan.worth()), nowNs + LIMIT_NS, new LetGo());
     }

@@ -78,6 +78,18 @@ class PullRatesTest {
   }
 
   @Test
+  void shouldLearnOnceWhenManyChunksAreLateTogether() {
+    final int chunks = 100;
+    rates.begin(PEER, CHUNK_BYTES, 0).arrived(CHUNK_BYTES, CHUNK_BYTES);
+    final PullRates.Transfer transfer = rates.begin(PEER, chunks * CHUNK_BYTES, 0);
+    for (int i = 0; i < chunks; i++) {
+      transfer.late(CHUNK_BYTES, 200 * CHUNK_BYTES);
+    }
+    // 100 chunks did not come in the time of 200: 2 each, of which half is believed.
+    assertNear(3 * CHUNK_BYTES / 2, rates.estimateNs(PEER, CHUNK_BYTES));
+  }
+
+  @Test
   void shouldKnowTheUsualWaitWhenEnoughTransfersHaveEnded() {
     for (int i = 1; i <= 100; i++) {
       final PullRates.Transfer transfer = rates.begin(PEER, 2 * CHUNK_BYTES, 0);
