@@ -92,12 +92,13 @@ enum ConfigKey {
       "transport.demand-bytes-per-second",
       Kind.RATE,
       "0",
-      "Most this node sends for chunks that requests on other nodes wait for; 0: no cap"),
+      "Most this node sends for chunks that requests on other nodes wait for, at least"
+          + " 64KiB; 0: no cap"),
   TRANSPORT_HANDOFF_BYTES_PER_SECOND(
       "transport.handoff-bytes-per-second",
       Kind.RATE,
       "0",
-      "Most this node sends for hand-offs to decode nodes; 0: no cap"),
+      "Most this node sends for hand-offs to decode nodes, at least 64KiB; 0: no cap"),
   STORE_SLAB_DIR(
       "store.slab-dir",
       Kind.PATH,
