@@ -46,7 +46,7 @@ class StoppedHolderTest {
       assertEquals("CLOSED", link().path("breaker").asText());
       assertTrue(link().path("bytesPerSecond").asLong() > 0, link()::toString);
       final long pid = cluster.node(HOLDER).pid();
-      signal("STOP", pid);
+      Signals.stop(pid);
       try {
         final long deadlineNs = System.nanoTime() + CONVERGENCE.toNanos();
         while (!link().path("breaker").asText().equals("OPEN")) {
@@ -58,7 +58,7 @@ class StoppedHolderTest {
         System.out.println(
             "open: " + load + ", ms=" + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNs));
       } finally {
-        signal("CONT", pid);
+        Signals.resume(pid);
       }
       assertEquals(CHUNKS, reader.loadAll(1, CHUNKS, CHUNKS).peer());
       assertEquals("CLOSED", link().path("breaker").asText());
@@ -71,10 +71,6 @@ class StoppedHolderTest {
   /** What the reader knows of the holder. */
   private static JsonNode link() throws IOException {
     return cluster.node(READER).stats().path("links").path(0);
-  }
-
-  private static void signal(final String name, final long pid) throws Exception {
-    assertEquals(0, new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start().waitFor());
   }
 
   private static TestEngine engine(final int node) {
